@@ -1,0 +1,61 @@
+# Every target does all of its own set-up: a virtual environment in .venv with the locked dependencies.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+RUNTIME := $(VENV)/.installed-runtime
+DEV := $(VENV)/.installed-dev
+
+export DO_NOT_TRACK := 1
+export DAGSTER_DISABLE_TELEMETRY := 1
+
+.PHONY: help demo test check format up lock clean
+
+help: ## Say what each target does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+demo: $(RUNTIME) ## Run the whole pipeline end to end on a small world on this machine and print the report
+	@$(BIN)/meterhouse demo $(ARGS)
+
+test: $(DEV) ## Run all tests (ARGS="-k name" narrows them)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: $(DEV) ## Format, lint, types and the arrows between packages
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports
+
+format: $(DEV) ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+up: $(RUNTIME) ## Start the Dagster web UI and daemon on this checkout
+	@$(BIN)/meterhouse up $(ARGS)
+
+lock: $(DEV) ## Resolve pyproject.toml anew into the two requirements locks
+	@$(PIP) install uv
+	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --generate-hashes --python-version 3.11 --extra build pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --generate-hashes --python-version 3.11 --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove the virtual environment and the state of the demo
+	rm -rf $(VENV) .meterhouse
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Meterhouse needs Python 3.11 or newer: install it (Debian: apt-get install python3 python3-venv), then run make again." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Meterhouse needs Python 3.11 or newer, but $(PYTHON) is older: set PYTHON=/path/to/python3.11." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Could not make a virtual environment: on Debian run apt-get install python3-venv, then run make again." >&2; exit 1; }
+
+$(RUNTIME): requirements.lock pyproject.toml sdk/pyproject.toml | $(BIN)/python
+	@echo "Setting up $(VENV) (the first time takes a few minutes) ..."
+	@$(PIP) install --no-deps --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e . -e sdk
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUNTIME)
+	@echo "Adding the development tools ..."
+	@$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,64 @@
+"""The dbt models: staging, intermediate and marts, with their tests as asset checks."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+
+from assets.resources import Installation
+from meterhouse.settings import exported
+from meterhouse.warehouse.connections_snapshot import snapshot_connections
+from meterhouse.warehouse.dbt import PROJECT_DIR, dbt_environment
+from meterhouse.warehouse.lock import warehouse
+
+OWNERS = ["team:data-platform"]
+CONNECTIONS = dg.AssetKey(["control", "connections"])
+
+PROJECT = DbtProject(project_dir=PROJECT_DIR, profiles_dir=PROJECT_DIR)
+
+
+class Translator(DagsterDbtTranslator):
+    """Groups models by layer and gives each an owner."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """The layer (staging, intermediate, marts) or `seeds`."""
+        return "seeds" if dbt_resource_props["resource_type"] == "seed" else str(dbt_resource_props["fqn"][1])
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:  # noqa: ARG002
+        """One owner for all."""
+        return OWNERS
+
+
+def prepared_manifest() -> DbtProject:
+    """The dbt project with a manifest that is there: parsed when missing, or on `dagster dev`."""
+    PROJECT.prepare_if_dev()
+    if not PROJECT.manifest_path.exists():
+        PROJECT.preparer.prepare(PROJECT)
+    return PROJECT
+
+
+def build_dbt_assets() -> dg.AssetsDefinition:
+    """All models, seeds and tests of the dbt project."""
+    project = prepared_manifest()
+
+    @dbt_assets(manifest=project.manifest_path, project=project, dagster_dbt_translator=Translator(), name="dbt_models", pool="warehouse")
+    def dbt_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, installation: Installation) -> Iterator[Any]:
+        settings = installation.settings()
+        with warehouse(settings, "dbt build"), exported(dbt_environment(settings)):
+            yield from dbt.cli(["build"], context=context).stream()
+
+    return dbt_models
+
+
+@dg.asset(
+    key=CONNECTIONS,
+    group_name="control",
+    kinds={"sqlalchemy", "duckdb"},
+    owners=OWNERS,
+    pool="warehouse",
+    metadata={"dagster/table_name": "raw_control.connections"},
+)
+def connections(installation: Installation) -> dg.MaterializeResult:
+    """Every connection with its status, copied from the control database; no credential is among it."""
+    return dg.MaterializeResult(metadata={"dagster/row_count": snapshot_connections(installation.settings())})

@@ -1,0 +1,90 @@
+"""Provider pulls: one multi-asset per provider, one asset per raw table, derived from the registry.
+
+A materialization syncs every active connection of the provider. A connection that fails never stops the others: its
+reason stands in the asset check `connections_synced` and in the connection's status.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets.resources import Installation
+from dlt_sources.contract import Columns, Dimension, Provider, Report
+from dlt_sources.registry import PROVIDERS
+from meterhouse.connections.sync import SyncResult, sync_provider
+
+OWNERS = ["team:data-platform"]
+PULLED_DAYS = "pulled_days"
+CHECK = "connections_synced"
+
+
+def build_provider_assets(provider: Provider) -> dg.AssetsDefinition:
+    """The raw tables of one provider as a multi-asset."""
+    anchor = dg.AssetKey([provider.name, PULLED_DAYS])
+
+    @dg.multi_asset(
+        name=f"{provider.name}_pull",
+        specs=[*(_spec(provider, table) for table in (*provider.reports, *provider.dimensions)), _pulled_days(provider)],
+        check_specs=[
+            dg.AssetCheckSpec(
+                name=CHECK, asset=anchor, description="Every active connection was pulled; if not, the reason and the next step."
+            )
+        ],
+        pool="warehouse",
+    )
+    def pull(context: dg.AssetExecutionContext, installation: Installation) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        results = sync_provider(installation.settings(), provider, on_progress=context.log.info)
+        for table in provider.tables:
+            rows = sum(result.row_counts.get(table, 0) for result in results)
+            yield dg.MaterializeResult(asset_key=[provider.name, table], metadata={"dagster/row_count": rows})
+        yield dg.MaterializeResult(asset_key=anchor, metadata={"connections": dg.MetadataValue.md(_as_table(results))})
+        failed = [result for result in results if result.error]
+        yield dg.AssetCheckResult(
+            check_name=CHECK,
+            asset_key=anchor,
+            passed=not failed,
+            metadata={result.connection: f"{result.error} {result.next_step or ''}" for result in failed},
+        )
+
+    return pull
+
+
+def build_all() -> list[dg.AssetsDefinition]:
+    """The pull assets of every registered provider."""
+    return [build_provider_assets(provider) for provider in PROVIDERS.values()]
+
+
+def _spec(provider: Provider, table: Report | Dimension) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=[provider.name, table.name],
+        description=table.description,
+        group_name=provider.name,
+        kinds={"dlt", "duckdb"},
+        owners=OWNERS,
+        metadata={"dagster/column_schema": _column_schema(table.columns), "dagster/table_name": f"raw_{provider.name}.{table.name}"},
+    )
+
+
+def _pulled_days(provider: Provider) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=[provider.name, PULLED_DAYS],
+        description="Which version of each report's day was believed when: makes pulled rows visible, keeps restatements.",
+        group_name=provider.name,
+        kinds={"dlt", "duckdb"},
+        owners=OWNERS,
+        metadata={"dagster/table_name": f"raw_{provider.name}.{PULLED_DAYS}"},
+    )
+
+
+def _column_schema(columns: Columns) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(name, str(hint.get("data_type", "text")), description=hint.get("description"))
+            for name, hint in columns.items()
+        ]
+    )
+
+
+def _as_table(results: list[SyncResult]) -> str:
+    lines = [f"| {r.connection} | {r.window.start} to {r.window.end} | {r.row_count} | {r.error or 'ok'} |" for r in results if r.window]
+    return "\n".join(["| connection | days | rows | result |", "|---|---|---|---|", *lines])

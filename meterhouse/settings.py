@@ -1,0 +1,84 @@
+"""Settings: the one place that reads the environment.
+
+Every setting has the prefix `METERHOUSE_` (`METERHOUSE_HOME`, `METERHOUSE_LANDING_URL`, ...) or stands in a `.env`
+file in the current folder. What belongs here: where things live and how the installation is set up. What does not:
+anything a user changes while it runs (connections, rules), which lives in the control database or a versioned file.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Where the installation keeps its state; built once per command or code location."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="METERHOUSE_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    home: Path = Field(default=Path(".meterhouse"), description="Folder of all state of this installation.")
+    control_url: str | None = Field(default=None, description="SQLAlchemy URL of the control database; default SQLite in the home.")
+    landing_url: str | None = Field(default=None, description="Landing zone: a folder, file://, s3:// or gs:// URL.")
+    landing_endpoint_url: str | None = Field(default=None, description="S3 endpoint for an S3-compatible store.")
+    vault_key: SecretStr | None = Field(default=None, description="Fernet key(s), comma separated, newest first; default a key file.")
+    rules_file: Path = Field(default=Path("alert_rules.yaml"), description="The alert rules.")
+    slack_webhook_url: SecretStr | None = Field(default=None, description="Slack incoming webhook for the channel `slack`.")
+    slack_bot_token: SecretStr | None = Field(default=None, description="Slack bot token, instead of a webhook.")
+    slack_channel: str | None = Field(default=None, description="Channel id the bot posts to.")
+    console_url: str = Field(default="http://127.0.0.1:3000", description="Where links in messages point.")
+    settle_seconds: float = Field(default=120.0, description="How long a broken event file may still be arriving.")
+
+    @cached_property
+    def home_path(self) -> Path:
+        """The home as an absolute path; made, with mode 0700, when missing."""
+        home = self.home.expanduser().resolve()
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return home
+
+    @property
+    def control_database_url(self) -> str:
+        """SQLAlchemy URL of the control database."""
+        return self.control_url or f"sqlite:///{self.home_path / 'control.db'}"
+
+    @property
+    def landing_zone_url(self) -> str:
+        """URL of the landing zone."""
+        return self.landing_url or (self.home_path / "landing").as_uri()
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The DuckDB warehouse, private to the pipeline."""
+        return self.home_path / "warehouse.duckdb"
+
+    @property
+    def published_path(self) -> Path:
+        """The published marts: the only file BI tools open."""
+        return self.home_path / "serve" / "meterhouse.duckdb"
+
+    @property
+    def vault_key_path(self) -> Path:
+        """Key file of the credential vault, used when no key stands in the environment."""
+        return self.home_path / "vault.key"
+
+
+@contextmanager
+def exported(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a tool that reads nothing else (dbt), and put them back afterwards."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

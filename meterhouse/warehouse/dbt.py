@@ -1,0 +1,96 @@
+"""dbt: how the project is run against the warehouse.
+
+One warm `dbtRunner` per process. What belongs here: arguments, environment, and turning dbt's result into one sentence
+per fault. What does not: SQL (`dbt_project/`), and Dagster's own way of streaming the same build (`assets/`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbt.artifacts.schemas.results import NodeStatus
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt_common.events.base_types import EventMsg
+
+from meterhouse.settings import PROJECT_ROOT, Settings, exported
+from meterhouse.warehouse.lock import warehouse
+
+PROJECT_DIR = PROJECT_ROOT / "dbt_project"
+FAILED = frozenset({NodeStatus.Error, NodeStatus.Fail, NodeStatus.RuntimeErr})
+
+
+class BuildError(Exception):
+    """Models or tests failed; the message names each with its reason."""
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build did: nodes by kind (model, test, seed, unit_test)."""
+
+    counts: dict[str, int]
+
+
+def dbt_environment(settings: Settings) -> dict[str, str]:
+    """Environment variables that the dbt profile reads."""
+    return {"METERHOUSE_WAREHOUSE_PATH": str(settings.warehouse_path)}
+
+
+def dbt_paths(settings: Settings) -> list[str]:
+    """Arguments that keep dbt's own files inside the home."""
+    home = settings.home_path / "dbt"
+    return [
+        "--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR),
+        "--target-path", str(home / "target"), "--log-path", str(home / "logs"),
+    ]  # fmt: skip
+
+
+def build(settings: Settings, is_full: bool = False, on_node: Callable[[str], None] | None = None) -> BuildResult:
+    """Seed, build and test every model.
+
+    Args:
+        settings: Where the installation lives.
+        is_full: Rebuild incremental models from nothing.
+        on_node: Told the name of each finished node, for progress.
+
+    Raises:
+        BuildError: A model or test failed; what was built before it stays, nothing is published.
+        WarehouseBusyError: The warehouse stayed busy.
+    """
+    arguments = ["build", "--quiet", *dbt_paths(settings), *(["--full-refresh"] if is_full else [])]
+    runner = dbtRunner(callbacks=[_progress(on_node)] if on_node else [])
+    with warehouse(settings, "dbt build"), exported(dbt_environment(settings)):
+        outcome = runner.invoke(arguments)
+    return _result(outcome)
+
+
+def _progress(on_node: Callable[[str], None]) -> Callable[[EventMsg], None]:
+    def callback(event: EventMsg) -> None:
+        if event.info.name == "NodeFinished":
+            on_node(event.data.node_info.node_name)
+
+    return callback
+
+
+def _result(outcome: dbtRunnerResult) -> BuildResult:
+    results = getattr(outcome.result, "results", None)
+    if results is None:
+        raise BuildError(f"dbt could not start: {outcome.exception or outcome.result}")
+    faults = [f"{r.node.name}: {_first_line(r.message)}" for r in results if r.status in FAILED]
+    if faults:
+        raise BuildError(f"{len(faults)} of {len(results)} dbt nodes failed:\n  " + "\n  ".join(faults))
+    if not outcome.success:
+        raise BuildError(f"dbt failed: {outcome.exception}")
+    counts: dict[str, int] = {}
+    for result in results:
+        kind = str(result.node.resource_type)
+        counts[kind] = counts.get(kind, 0) + 1
+    return BuildResult(counts)
+
+
+def _first_line(message: str | None) -> str:
+    return " ".join((message or "no message").split())[:500]
+
+
+def manifest_path(settings: Settings) -> Path:
+    """Where a build leaves the manifest."""
+    return settings.home_path / "dbt" / "target" / "manifest.json"

@@ -1,0 +1,68 @@
+"""Publishing: the marts as BI tools see them, replaced whole and at once.
+
+The marts are copied into a new DuckDB file beside the published one, which then takes its name in one step. A reader
+that holds the old file keeps its old snapshot; the next one to open sees the new one; nobody waits or sees half.
+"""
+
+import os
+from pathlib import Path
+
+import duckdb
+
+from meterhouse.settings import Settings
+from meterhouse.warehouse.lock import STORAGE_VERSION, warehouse
+
+PUBLISHED_SCHEMA = "marts"
+
+
+def publish(settings: Settings) -> dict[str, int]:
+    """Copy every mart into a new file and put it in the place of the published one.
+
+    Returns:
+        Row count per published table.
+
+    Raises:
+        WarehouseBusyError: The warehouse stayed busy.
+        LookupError: There is no mart to publish yet.
+    """
+    target = settings.published_path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.parent / f".{target.name}.fresh"
+    with warehouse(settings, "publish the marts") as source:
+        fresh.unlink(missing_ok=True)
+        with duckdb.connect() as connection:
+            counts = _copy(connection, source, fresh)
+        _sync_to_disk(fresh)
+        os.replace(fresh, target)  # noqa: PTH105 (the atomic rename is the point)
+        _sync_to_disk(target.parent)
+    return counts
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, source: Path, fresh: Path) -> dict[str, int]:
+    connection.execute("set timezone = 'UTC'")
+    connection.execute(f"attach '{source}' as warehouse (read_only)")
+    names = connection.execute(
+        "select table_name from information_schema.tables where table_catalog = 'warehouse' and table_schema = ? order by all",
+        [PUBLISHED_SCHEMA],
+    ).fetchall()
+    if not names:
+        raise LookupError("There are no marts to publish: run `meterhouse build` first.")
+    connection.execute(f"attach '{fresh}' as published (storage_version '{STORAGE_VERSION}')")
+    connection.execute(f"create schema published.{PUBLISHED_SCHEMA}")
+    counts: dict[str, int] = {}
+    for (name,) in names:
+        relation = f'{PUBLISHED_SCHEMA}."{name}"'
+        connection.execute(f"create table published.{relation} as from warehouse.{relation}")
+        row = connection.execute(f"select count(*) from published.{relation}").fetchone()  # noqa: S608
+        counts[name] = row[0] if row else 0
+    connection.execute("checkpoint published")
+    connection.execute("detach published")
+    return counts
+
+
+def _sync_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,54 @@
+"""Everything Dagster knows, built by one function of nothing but the code: it loads with no credentials."""
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from assets import marts, metered_events, provider_pulls, published
+from assets.partitions import ARRIVAL_HOURS
+from assets.resources import Installation
+from orchestration.progress import progress_logger
+from sensors.alert_rules import build_alert_sensor
+from sensors.new_event_files import build_new_event_files_sensor
+
+REFRESH_COSTS = "refresh_costs"
+
+
+def build_defs() -> dg.Definitions:
+    """Assets, jobs, schedules, sensors and resources of the installation."""
+    dbt_models = marts.build_dbt_assets()
+    mart_keys = [key for key in dbt_models.keys if dbt_models.group_names_by_key[key] == "marts"]
+    built = dg.AssetSelection.groups("seeds", "staging", "intermediate", "marts", "published", "control")
+    refresh_costs = dg.define_asset_job(
+        REFRESH_COSTS,
+        selection=dg.AssetSelection.all(),
+        partitions_def=ARRIVAL_HOURS,
+        description="The main job: pull every connection, load the hour's event files, build the marts, publish them.",
+    )
+    meter_events = dg.define_asset_job(
+        "meter_events",
+        selection=dg.AssetSelection.groups("metering") | built,
+        partitions_def=ARRIVAL_HOURS,
+        description="Load the event files of an hour, build the marts, publish them.",
+    )
+    return dg.Definitions(
+        assets=[
+            *provider_pulls.build_all(),
+            metered_events.metered_events,
+            marts.connections,
+            dbt_models,
+            published.build_published(mart_keys),
+        ],
+        jobs=[refresh_costs, meter_events],
+        schedules=[dg.build_schedule_from_partitioned_job(refresh_costs, name="hourly_refresh", minute_of_hour=5)],
+        sensors=[
+            build_alert_sensor("alert_rules"),
+            build_alert_sensor("alert_rules_relief"),
+            build_new_event_files_sensor(meter_events),
+        ],
+        resources={"installation": Installation(), "dbt": DbtCliResource(project_dir=marts.PROJECT)},
+        executor=dg.in_process_executor,
+        loggers={"console": dg.colored_console_logger, "progress": progress_logger},
+    )
+
+
+defs = build_defs()

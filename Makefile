@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 
@@ -40,6 +40,7 @@ lock: $(DEV) ## Resolve pyproject.toml anew into the two requirements locks
 	@$(PIP) install uv
 	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --generate-hashes --python-version 3.11 --extra build pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --generate-hashes --python-version 3.11 --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@echo 'duckdb==1.5.5' | $(BIN)/uv pip compile --quiet --no-header --no-annotate --generate-hashes --python-version 3.11 - -o requirements-bi-client.lock
 
 clean: ## Remove the virtual environment and the state of the demo
 	rm -rf $(VENV) .meterhouse
@@ -55,7 +56,8 @@ $(RUNTIME): requirements.lock pyproject.toml sdk/pyproject.toml | $(BIN)/python
 	@$(PIP) install --no-deps --no-build-isolation -e . -e sdk
 	@touch $@
 
-$(DEV): requirements-dev.lock $(RUNTIME)
+$(DEV): requirements-dev.lock requirements-bi-client.lock $(RUNTIME)
 	@echo "Adding the development tools ..."
 	@$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --require-hashes --upgrade --target $(VENV)/bi-client -r requirements-bi-client.lock
 	@touch $@

@@ -1,6 +1,8 @@
 """The dbt models: staging, intermediate and marts, with their tests as asset checks."""
 
+import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -9,13 +11,18 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_as
 from assets.resources import Installation
 from meterhouse.settings import exported
 from meterhouse.warehouse.connections_snapshot import snapshot_connections
-from meterhouse.warehouse.dbt import PROJECT_DIR, dbt_environment
+from meterhouse.warehouse.dbt import PROJECT_DIR, dbt_environment, fresh_manifest
 from meterhouse.warehouse.lock import warehouse
 
 OWNERS = ["team:data-platform"]
 CONNECTIONS = dg.AssetKey(["control", "connections"])
 
 PROJECT = DbtProject(project_dir=PROJECT_DIR, profiles_dir=PROJECT_DIR)
+
+
+def dbt_resource() -> DbtCliResource:
+    """dbt of this very environment, whatever PATH says."""
+    return DbtCliResource(project_dir=PROJECT, dbt_executable=str(Path(sys.executable).with_name("dbt")))
 
 
 class Translator(DagsterDbtTranslator):
@@ -30,20 +37,20 @@ class Translator(DagsterDbtTranslator):
         return OWNERS
 
 
-def prepared_manifest() -> DbtProject:
-    """The dbt project with a manifest that is there: parsed when missing, or on `dagster dev`."""
-    PROJECT.prepare_if_dev()
-    if not PROJECT.manifest_path.exists():
-        PROJECT.preparer.prepare(PROJECT)
-    return PROJECT
-
-
 def build_dbt_assets() -> dg.AssetsDefinition:
     """All models, seeds and tests of the dbt project."""
-    project = prepared_manifest()
+    manifest = fresh_manifest(PROJECT.manifest_path)
 
-    @dbt_assets(manifest=project.manifest_path, project=project, dagster_dbt_translator=Translator(), name="dbt_models", pool="warehouse")
-    def dbt_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, installation: Installation) -> Iterator[Any]:
+    @dbt_assets(
+        manifest=manifest,
+        project=PROJECT,
+        dagster_dbt_translator=Translator(),
+        name="dbt_models",
+        pool="warehouse",
+    )
+    def dbt_models(
+        context: dg.AssetExecutionContext, dbt: DbtCliResource, installation: Installation
+    ) -> Iterator[Any]:
         settings = installation.settings()
         with warehouse(settings, "dbt build"), exported(dbt_environment(settings)):
             yield from dbt.cli(["build"], context=context).stream()

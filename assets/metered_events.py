@@ -25,7 +25,9 @@ REJECTS = dg.AssetKey(["metering", "rejected_events"])
             owners=OWNERS,
             metadata={
                 "dagster/table_name": "raw_metering.events",
-                "dagster/column_schema": dg.TableSchema([dg.TableColumn(f.name, str(f.type)) for f in WAREHOUSE_SCHEMA]),
+                "dagster/column_schema": dg.TableSchema(
+                    [dg.TableColumn(f.name, str(f.type)) for f in WAREHOUSE_SCHEMA]
+                ),
             },
         ),
         dg.AssetSpec(
@@ -36,7 +38,9 @@ REJECTS = dg.AssetKey(["metering", "rejected_events"])
             owners=OWNERS,
             metadata={
                 "dagster/table_name": "raw_metering.rejected_events",
-                "dagster/column_schema": dg.TableSchema([dg.TableColumn(f.name, str(f.type)) for f in REJECT_SCHEMA]),
+                "dagster/column_schema": dg.TableSchema(
+                    [dg.TableColumn(f.name, str(f.type)) for f in REJECT_SCHEMA]
+                ),
             },
         ),
     ],
@@ -44,9 +48,19 @@ REJECTS = dg.AssetKey(["metering", "rejected_events"])
     backfill_policy=dg.BackfillPolicy.multi_run(1),
     pool="warehouse",
 )
-def metered_events(context: dg.AssetExecutionContext, installation: Installation) -> Iterator[dg.MaterializeResult]:
+def metered_events(
+    context: dg.AssetExecutionContext, installation: Installation
+) -> Iterator[dg.MaterializeResult]:
     """Load the new event files of the hour."""
     result = load_partition(installation.settings(), landing_partition(context.partition_key))
-    counts = {"files": result.file_count, "duplicate lines": result.duplicate_count, "files waiting": result.waiting_count}
-    yield dg.MaterializeResult(asset_key=EVENTS, metadata={"dagster/partition_row_count": result.event_count, **counts})
-    yield dg.MaterializeResult(asset_key=REJECTS, metadata={"dagster/partition_row_count": result.rejected_count})
+    counts = {
+        "files": result.file_count,
+        "duplicate lines": result.duplicate_count,
+        "files waiting": result.waiting_count,
+    }
+    yield dg.MaterializeResult(
+        asset_key=EVENTS, metadata={"dagster/partition_row_count": result.event_count, **counts}
+    )
+    yield dg.MaterializeResult(
+        asset_key=REJECTS, metadata={"dagster/partition_row_count": result.rejected_count}
+    )

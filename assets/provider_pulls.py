@@ -24,20 +24,29 @@ def build_provider_assets(provider: Provider) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=f"{provider.name}_pull",
-        specs=[*(_spec(provider, table) for table in (*provider.reports, *provider.dimensions)), _pulled_days(provider)],
+        specs=[
+            *(_spec(provider, table) for table in (*provider.reports, *provider.dimensions)),
+            _pulled_days(provider),
+        ],
         check_specs=[
             dg.AssetCheckSpec(
-                name=CHECK, asset=anchor, description="Every active connection was pulled; if not, the reason and the next step."
+                name=CHECK,
+                asset=anchor,
+                description="Every active connection was pulled; if not, the reason and the next step.",
             )
         ],
         pool="warehouse",
     )
-    def pull(context: dg.AssetExecutionContext, installation: Installation) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    def pull(
+        context: dg.AssetExecutionContext, installation: Installation
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         results = sync_provider(installation.settings(), provider, on_progress=context.log.info)
         for table in provider.tables:
             rows = sum(result.row_counts.get(table, 0) for result in results)
             yield dg.MaterializeResult(asset_key=[provider.name, table], metadata={"dagster/row_count": rows})
-        yield dg.MaterializeResult(asset_key=anchor, metadata={"connections": dg.MetadataValue.md(_as_table(results))})
+        yield dg.MaterializeResult(
+            asset_key=anchor, metadata={"connections": dg.MetadataValue.md(_as_table(results))}
+        )
         failed = [result for result in results if result.error]
         yield dg.AssetCheckResult(
             check_name=CHECK,
@@ -61,7 +70,10 @@ def _spec(provider: Provider, table: Report | Dimension) -> dg.AssetSpec:
         group_name=provider.name,
         kinds={"dlt", "duckdb"},
         owners=OWNERS,
-        metadata={"dagster/column_schema": _column_schema(table.columns), "dagster/table_name": f"raw_{provider.name}.{table.name}"},
+        metadata={
+            "dagster/column_schema": _column_schema(table.columns),
+            "dagster/table_name": f"raw_{provider.name}.{table.name}",
+        },
     )
 
 
@@ -86,5 +98,9 @@ def _column_schema(columns: Columns) -> dg.TableSchema:
 
 
 def _as_table(results: list[SyncResult]) -> str:
-    lines = [f"| {r.connection} | {r.window.start} to {r.window.end} | {r.row_count} | {r.error or 'ok'} |" for r in results if r.window]
+    lines = [
+        f"| {r.connection} | {r.window.start} to {r.window.end} | {r.row_count} | {r.error or 'ok'} |"
+        for r in results
+        if r.window
+    ]
     return "\n".join(["| connection | days | rows | result |", "|---|---|---|---|", *lines])

@@ -23,7 +23,14 @@ def build_published(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
     def published(installation: Installation) -> dg.MaterializeResult:
         settings = installation.settings()
         counts = publish(settings)
-        table = "\n".join(["| mart | rows |", "|---|---|", *(f"| {name} | {count} |" for name, count in counts.items())])
-        return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(settings.published_path), "marts": dg.MetadataValue.md(table)})
+        table = "\n".join(
+            ["| mart | rows |", "|---|---|", *(f"| {name} | {count} |" for name, count in counts.items())]
+        )
+        return dg.MaterializeResult(
+            metadata={
+                "path": dg.MetadataValue.path(settings.published_path),
+                "marts": dg.MetadataValue.md(table),
+            }
+        )
 
     return published

@@ -1,0 +1,1 @@
+"""The providers: pure dlt, one folder each. Knows neither Dagster nor meterhouse."""

@@ -1,8 +1,9 @@
 """What every provider owes: the contract that its folder fulfils.
 
-A provider is one folder, `dlt_sources/<name>/`, which declares `provider = Provider(...)`. Everything else (connection
-form, CLI prompts, Dagster assets, schedules, status) is derived from it. What belongs here: the shapes and errors all
-providers share. What does not: how pulled days become dlt resources (`source.py`), HTTP (`http.py`), any provider.
+A provider is one folder, `dlt_sources/<name>/`, which declares `provider = Provider(...)`. Everything else
+(connection form, CLI prompts, Dagster assets, schedules, status) is derived from it. What belongs here: the
+shapes and errors all providers share. What does not: how pulled days become dlt resources (`source.py`), HTTP
+(`http.py`), any provider.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,8 @@ Columns = Mapping[str, Mapping[str, Any]]
 class Credentials(BaseModel):
     """Base of a provider's typed credential form.
 
-    Secrets are `SecretStr`; every field has a `title` (the form's label) and a `description` (where to find the value).
+    Secrets are `SecretStr`; every field has a `title` (the form's label) and a `description` (where to find
+    the value).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -56,8 +58,8 @@ class Day:
 class Report:
     """One dated report of a provider: a raw table whose days are pulled whole.
 
-    `fetch` yields every day of the window exactly once, empty days included. Money and other decimals are text exactly
-    as the provider sent them; counts are int; dimensions that were not sent are None.
+    `fetch` yields every day of the window exactly once, empty days included. Money and other decimals are
+    text exactly as the provider sent them; counts are int; dimensions that were not sent are None.
     """
 
     name: str
@@ -136,4 +138,4 @@ class Provider:
     @property
     def tables(self) -> tuple[str, ...]:
         """Names of all raw tables the provider fills."""
-        return tuple(part.name for part in (*self.reports, *self.dimensions))
+        return (*(report.name for report in self.reports), *(dimension.name for dimension in self.dimensions))

@@ -6,12 +6,13 @@ anything a user changes while it runs (connections, rules), which lives in the c
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, create_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -82,3 +83,20 @@ def exported(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The environment for a child process that must find the same installation."""
+    values = dict(os.environ)
+    for name, value in settings.model_dump(exclude_none=True).items():
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        values[f"METERHOUSE_{name.upper()}"] = plain
+    return values | {"METERHOUSE_HOME": str(settings.home_path)}
+
+
+def credentials_from_environment(provider: str, fields: Iterable[str]) -> dict[str, str]:
+    """Credential fields that stand in the environment or `.env` as `METERHOUSE_<PROVIDER>_<FIELD>`; only those set."""
+    blanks: dict[str, Any] = dict.fromkeys(fields, (str | None, None))
+    form: Any = create_model("CredentialsFromEnvironment", __base__=BaseSettings, **blanks)
+    found = form(_env_prefix=f"METERHOUSE_{provider.upper()}_", _env_file=".env", _extra="ignore")
+    return dict(found.model_dump(exclude_none=True))

@@ -1,7 +1,6 @@
 """Everything Dagster knows, built by one function of nothing but the code: it loads with no credentials."""
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
 from assets import marts, metered_events, provider_pulls, published
 from assets.partitions import ARRIVAL_HOURS
@@ -11,6 +10,7 @@ from sensors.alert_rules import build_alert_sensor
 from sensors.new_event_files import build_new_event_files_sensor
 
 REFRESH_COSTS = "refresh_costs"
+METER_EVENTS = "meter_events"
 
 
 def build_defs() -> dg.Definitions:
@@ -25,7 +25,7 @@ def build_defs() -> dg.Definitions:
         description="The main job: pull every connection, load the hour's event files, build the marts, publish them.",
     )
     meter_events = dg.define_asset_job(
-        "meter_events",
+        METER_EVENTS,
         selection=dg.AssetSelection.groups("metering") | built,
         partitions_def=ARRIVAL_HOURS,
         description="Load the event files of an hour, build the marts, publish them.",
@@ -39,13 +39,15 @@ def build_defs() -> dg.Definitions:
             published.build_published(mart_keys),
         ],
         jobs=[refresh_costs, meter_events],
-        schedules=[dg.build_schedule_from_partitioned_job(refresh_costs, name="hourly_refresh", minute_of_hour=5)],
+        schedules=[
+            dg.build_schedule_from_partitioned_job(refresh_costs, name="hourly_refresh", minute_of_hour=5)
+        ],
         sensors=[
             build_alert_sensor("alert_rules"),
             build_alert_sensor("alert_rules_relief"),
-            build_new_event_files_sensor(meter_events),
+            build_new_event_files_sensor(METER_EVENTS),
         ],
-        resources={"installation": Installation(), "dbt": DbtCliResource(project_dir=marts.PROJECT)},
+        resources={"installation": Installation(), "dbt": marts.dbt_resource()},
         executor=dg.in_process_executor,
         loggers={"console": dg.colored_console_logger, "progress": progress_logger},
     )

@@ -9,15 +9,15 @@ from assets.resources import Installation
 from meterhouse.events.load import partitions_with_new_files
 
 
-def build_new_event_files_sensor(job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    """A sensor that requests `job` for each arrival hour with files that are not loaded."""
+def build_new_event_files_sensor(job_name: str) -> dg.SensorDefinition:
+    """A sensor that requests the job for each arrival hour with files that are not loaded."""
 
     @dg.sensor(
         name="new_event_files",
-        job=job,
+        job_name=job_name,
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Requests a load, build and publish for each arrival hour with event files that are not loaded yet.",
+        description="Asks for a load, build and publish of each arrival hour with event files not loaded yet.",
     )
     def new_event_files(installation: Installation) -> Iterator[dg.RunRequest]:
         for partition, fingerprint in partitions_with_new_files(installation.settings()).items():

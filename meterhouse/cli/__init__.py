@@ -1,5 +1,1 @@
-"""The command line: `meterhouse …`."""
-
-from meterhouse.cli.main import main
-
-__all__ = ["main"]
+"""The command line: `meterhouse …`. One module per group of commands; `main.py` puts them together."""

@@ -1,0 +1,1 @@
+"""Connections: accounts at providers, their sealed credentials, their syncs, the status derived from them."""

@@ -1,7 +1,135 @@
 """Syncing: pull a connection's reports into the warehouse, so that a kill at any point costs nothing but a rerun.
 
 The order is the guarantee: rows are extracted with no lock held, loaded under the warehouse lock, and become visible
-only when the versions of their days (`pulled_days`) are loaded after them. Packages that an earlier run left behind are
-dropped, since the window is pulled again anyway. What does not belong here: what a provider's reports are
-(`dlt_sources/`), or which connections exist (`registry.py`).
+only when the versions of their days (`pulled_days`) are loaded after them. What does not belong here: what a provider's
+reports are (`dlt_sources/`), which connections exist (`registry.py`), what is asked for next (`sync_log.py`).
 """
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from filelock import FileLock
+
+from dlt_sources.contract import Fault, Provider, ProviderError, Window
+from dlt_sources.source import PulledDays, build_source, pulled_days_source
+from meterhouse.connections import registry, sync_log
+from meterhouse.connections.form import known_provider
+from meterhouse.control.tables import ConnectionRow
+from meterhouse.errors import MeterhouseError
+from meterhouse.settings import Settings
+from meterhouse.warehouse.loading import fresh_pipeline
+from meterhouse.warehouse.lock import warehouse
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """One connection's pull: the days asked for, rows per table, and why it failed when it did."""
+
+    connection: str
+    window: Window
+    row_counts: dict[str, int] = field(default_factory=dict)
+    error: str | None = None
+    next_step: str | None = None
+
+    @property
+    def row_count(self) -> int:
+        """Rows pulled over all tables."""
+        return sum(self.row_counts.values())
+
+
+def sync_provider(
+    settings: Settings, provider: Provider, on_progress: Tell = lambda _: None
+) -> list[SyncResult]:
+    """Sync every connection of the provider that is not paused; one that fails never stops the others."""
+    connections = [row for row in registry.find(settings, provider.name) if not row.is_paused]
+    return [sync(settings, row, on_progress=on_progress) for row in connections]
+
+
+def sync(
+    settings: Settings,
+    connection: ConnectionRow,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    on_progress: Tell = lambda _: None,
+) -> SyncResult:
+    """Pull one connection now; a failure is written to the sync log and returned, not raised.
+
+    Args:
+        settings: Where the installation lives.
+        connection: What to pull.
+        first_day: First UTC day; by default the first that no sync covered, less the provider's lookback.
+        last_day: Last UTC day, inclusive; by default today.
+        on_progress: Told in words what is going on.
+
+    Raises:
+        UsageError: No day lies between the two.
+        WarehouseBusyError: Another process kept the warehouse for too long.
+    """
+    provider = known_provider(connection.provider)
+    now = datetime.now(UTC)
+    window = sync_log.window_for(settings, connection, provider, now.date(), first_day, last_day)
+    with FileLock(settings.home_path / f"sync-{connection.id}.lock"):
+        run_id = sync_log.start(settings, connection.id, window, now)
+        on_progress(f"{connection.name}: pulling {window.start} to {window.end}")
+        try:
+            row_counts, pulled = _pull(settings, provider, connection, window)
+        except Exception as error:
+            fault, message, next_step = _explained(error, connection)
+            sync_log.fail(settings, run_id, fault, message, next_step, datetime.now(UTC))
+            if not isinstance(_cause(error), ProviderError):
+                raise
+            on_progress(f"{connection.name}: {message}")
+            return SyncResult(connection.name, window, error=message, next_step=next_step)
+        last_data_day = max((row["day"] for row in pulled.versions if row["row_count"]), default=None)
+        sync_log.succeed(settings, run_id, sum(row_counts.values()), last_data_day, datetime.now(UTC))
+        on_progress(f"{connection.name}: {sum(row_counts.values())} rows")
+        return SyncResult(connection.name, window, row_counts)
+
+
+def _pull(
+    settings: Settings, provider: Provider, connection: ConnectionRow, window: Window
+) -> tuple[dict[str, int], PulledDays]:
+    source, pulled = build_source(
+        provider,
+        lambda: registry.credentials_of(settings, connection.name),
+        window,
+        connection.id,
+        tables=connection.readable_reports or None,
+    )
+    with fresh_pipeline(settings, f"{provider.name}_{connection.id}", f"raw_{provider.name}") as pipeline:
+        pipeline.extract(source)
+        normalized = pipeline.normalize()
+        with warehouse(settings, f"load {connection.name}"):
+            pipeline.load()
+            pipeline.extract(pulled_days_source(pulled))
+            pipeline.normalize()
+            pipeline.load()
+    counts = Counter(normalized.row_counts) if normalized else Counter()
+    return {table: counts[table] for table in provider.tables}, pulled
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The error of ours at the bottom of what dlt wrapped around it, or the error itself."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ProviderError | MeterhouseError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return error
+
+
+def _explained(error: Exception, connection: ConnectionRow) -> tuple[Fault | None, str, str | None]:
+    cause = _cause(error)
+    if isinstance(cause, ProviderError):
+        return cause.fault, cause.message, cause.next_step
+    if isinstance(cause, MeterhouseError):
+        return None, cause.message, cause.next_step
+    return (
+        None,
+        f"The pull failed inside Meterhouse ({type(cause).__name__}).",
+        f"Run `meterhouse sync {connection.name}` and read its log.",
+    )

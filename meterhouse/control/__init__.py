@@ -1,0 +1,1 @@
+"""The control database: connections, sync runs, the file ledger, alert state; never analytics."""

@@ -1,13 +1,27 @@
 """Tables of the control database: small, transactional, never analytics.
 
-SQLite by default, PostgreSQL by URL. All times are UTC. Alembic migrations in `migrations/` build exactly these tables
-(a test compares them). What belongs here: table shapes. What does not: queries (`connections/`, `events/`, `alerts/`).
+SQLite by default, PostgreSQL by URL. All times are UTC. Alembic migrations in `migrations/` build exactly
+these tables (a test compares them). What belongs here: table shapes. What does not: queries (`connections/`,
+`events/`, `alerts/`).
 """
 
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Date, DateTime, ForeignKey, Index, Integer, LargeBinary, String, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -27,7 +41,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Read back as aware UTC."""
         if value is None:
             return None
@@ -37,7 +51,14 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """All tables of the control database."""
 
-    type_annotation_map = {datetime: UtcDateTime, date: Date, str: String, dict[str, Any]: JSON, list[str]: JSON, bytes: LargeBinary}
+    type_annotation_map = {
+        datetime: UtcDateTime,
+        date: Date,
+        str: String,
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+        bytes: LargeBinary,
+    }
 
 
 class ConnectionRow(Base):
@@ -108,7 +129,7 @@ class LandingFileRow(Base):
 
 
 class AlertBatchRow(Base):
-    """One event file as the alert rules saw it: its compact columns, kept as long as a window can reach back."""
+    """One event file as the alert rules saw it: its columns, kept as long as a window can reach back."""
 
     __tablename__ = "alert_batches"
 
@@ -117,7 +138,7 @@ class AlertBatchRow(Base):
     max_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     event_count: Mapped[int] = mapped_column(Integer)
     events: Mapped[bytes | None]
-    """Arrow IPC stream; dropped once out of reach of every rule, the row stays as the memory of having judged."""
+    """Arrow IPC stream; dropped once out of reach of every rule; the row stays: it was judged."""
     judged_at: Mapped[datetime]
 
 

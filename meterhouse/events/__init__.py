@@ -1,0 +1,1 @@
+"""Metering events: schema, landing zone, reading and checking of event files, load into the warehouse."""

@@ -1,8 +1,9 @@
 """The metering event: the one schema from which everything else is derived or checked.
 
-One event is one AI call (or tool call) seen from inside the application. The validation of event files, the Arrow and
-Parquet schema, and the dbt source columns all come from `EVENT_FIELDS`. What belongs here: names, types, groups and
-meanings of fields. What does not: how a dialect maps to them (`dialects/`), or how they are priced (`pricing/`).
+One event is one AI call (or tool call) seen from inside the application. The validation of event files, the
+Arrow and Parquet schema, and the dbt source columns all come from `EVENT_FIELDS`. What belongs here: names,
+types, groups and meanings of fields. What does not: how a dialect maps to them (`dialects/`), or how they are
+priced (`pricing/`).
 """
 
 from dataclasses import dataclass
@@ -58,8 +59,8 @@ class Field:
 class Bucket:
     """One disjoint quantity of an event that can be priced; buckets of one event never overlap.
 
-    `field` is the event's column, `token_type` the name of the same quantity in bills, usage and marts, `cost_field`
-    the column of its computed cost.
+    `field` is the event's column, `token_type` the name of the same quantity in bills, usage and marts,
+    `cost_field` the column of its computed cost.
     """
 
     field: str
@@ -99,13 +100,13 @@ _T, _TS, _C, _Q, _F = Kind.TEXT, Kind.TIMESTAMP, Kind.COUNT, Kind.QUANTITY, Kind
 
 EVENT_FIELDS: tuple[Field, ...] = (
     # identity
-    Field("event_id", _T, "The caller's transaction id (the SDK makes UUIDv7); an event counts once per id.", True),
-    Field("provider_request_id", _T, "The provider's own response id: the guard against counting one call twice."),
-    Field("source", _T, "Door the event came through: sdk, http, otlp, revenium, litellm, bedrock_log, file."),
+    Field("event_id", _T, "The caller's transaction id (SDK: UUIDv7); an event counts once per id.", True),
+    Field("provider_request_id", _T, "The provider's own response id: the guard against double counting."),
+    Field("source", _T, "Door it came through: sdk, http, otlp, revenium, litellm, bedrock_log, file."),
     Field("schema_version", _T, "Version of this schema the producer wrote."),
     Field("received_at", _TS, "When Meterhouse, or the SDK that wrote the file, took the event in (UTC)."),
     # time
-    Field("started_at", _TS, "When the call was sent (UTC); decides the hour and day the event counts in.", True),
+    Field("started_at", _TS, "When the call was sent (UTC); decides the hour and day it counts in.", True),
     Field("first_token_at", _TS, "When the first token of a stream arrived (UTC)."),
     Field("ended_at", _TS, "When the call ended (UTC)."),
     Field("duration_ms", _C, "Milliseconds from start to end."),
@@ -188,7 +189,8 @@ PRICING_FIELDS: tuple[pa.Field, ...] = (
     pa.field("cost_status", pa.string()),
     pa.field("price_version", pa.string()),
 )
-"""What pricing adds to an event; `cost_usd` is the exact sum of the bucket costs, NULL unless priced."""
+"""What pricing adds to an event; `cost_usd` is the exact sum of the bucket costs where `cost_status` is
+priced, the caller's amount where it is client_reported, and else NULL."""
 
 EVENT_SCHEMA = pa.schema([pa.field(field.name, ARROW_TYPES[field.kind]) for field in EVENT_FIELDS])
 """The event as Arrow: what a landing file of Parquet holds, and what every dialect ends in."""
@@ -208,7 +210,7 @@ REJECT_SCHEMA = pa.schema(
         pa.field("loaded_at", TIMESTAMP),
     ]
 )
-"""A line that could not become an event, as loaded into `raw_metering.rejected_events`; raw text is capped."""
+"""A line that could not become an event, as loaded into `raw_metering.rejected_events`; text is capped."""
 
 MAX_AMOUNT_USD = Decimal("1e15")
 """Amounts beyond this are refused as nonsense rather than overflowing later."""

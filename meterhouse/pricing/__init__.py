@@ -1,0 +1,1 @@
+"""Prices: the price book, the canonical model name, and the one pricing of events."""

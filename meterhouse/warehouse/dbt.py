@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.artifacts.schemas.results import NodeStatus
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt_common.events.base_types import EventMsg
 
+from meterhouse.errors import MeterhouseError
 from meterhouse.settings import PROJECT_ROOT, Settings, exported
 from meterhouse.warehouse.lock import warehouse
 
@@ -19,7 +21,7 @@ PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 FAILED = frozenset({NodeStatus.Error, NodeStatus.Fail, NodeStatus.RuntimeErr})
 
 
-class BuildError(Exception):
+class BuildError(MeterhouseError):
     """Models or tests failed; the message names each with its reason."""
 
 
@@ -44,7 +46,9 @@ def dbt_paths(settings: Settings) -> list[str]:
     ]  # fmt: skip
 
 
-def build(settings: Settings, is_full: bool = False, on_node: Callable[[str], None] | None = None) -> BuildResult:
+def build(
+    settings: Settings, is_full: bool = False, on_node: Callable[[str], None] | None = None
+) -> BuildResult:
     """Seed, build and test every model.
 
     Args:
@@ -59,7 +63,10 @@ def build(settings: Settings, is_full: bool = False, on_node: Callable[[str], No
     arguments = ["build", "--quiet", *dbt_paths(settings), *(["--full-refresh"] if is_full else [])]
     runner = dbtRunner(callbacks=[_progress(on_node)] if on_node else [])
     with warehouse(settings, "dbt build"), exported(dbt_environment(settings)):
-        outcome = runner.invoke(arguments)
+        try:
+            outcome = runner.invoke(arguments)
+        finally:
+            DuckDBConnectionManager.close_all_connections()
     return _result(outcome)
 
 
@@ -91,6 +98,19 @@ def _first_line(message: str | None) -> str:
     return " ".join((message or "no message").split())[:500]
 
 
-def manifest_path(settings: Settings) -> Path:
-    """Where a build leaves the manifest."""
-    return settings.home_path / "dbt" / "target" / "manifest.json"
+def fresh_manifest(path: Path) -> Path:
+    """The project's manifest at `path`, parsed anew when any file of the project is younger.
+
+    Raises:
+        BuildError: The project does not parse.
+    """
+    made_at = path.stat().st_mtime if path.exists() else 0.0
+    parts = [PROJECT_DIR / name for name in ("dbt_project.yml", "models", "macros", "seeds", "tests")]
+    files = [file for part in parts for file in (part.rglob("*") if part.is_dir() else [part])]
+    if made_at <= max(file.stat().st_mtime for file in files):
+        folders = ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)]
+        outputs = ["--target-path", str(path.parent), "--log-path", str(path.parent)]
+        outcome = dbtRunner().invoke(["parse", "--quiet", *folders, *outputs])
+        if not outcome.success:
+            raise BuildError(f"The dbt project does not parse: {outcome.exception}")
+    return path

@@ -15,13 +15,14 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
+from meterhouse.errors import MeterhouseError
 from meterhouse.settings import Settings
 
 STORAGE_VERSION = "v1.4.0"
 """Oldest DuckDB client that can open our files (contract performance-reliability §7)."""
 
 
-class WarehouseBusyError(Exception):
+class WarehouseBusyError(MeterhouseError):
     """Another process kept the warehouse for longer than we were ready to wait."""
 
 
@@ -44,11 +45,15 @@ def warehouse(settings: Settings, purpose: str, wait_seconds: float = 600.0) -> 
         lock.acquire()
     except Timeout:
         raise WarehouseBusyError(
-            f"The warehouse {path} has been busy for {wait_seconds:.0f} s: {_describe(holder)}. "
-            "Wait for it to end, or stop that process, and run this again."
+            f"The warehouse {path} has been busy for {wait_seconds:.0f} s: {_describe(holder)}.",
+            "Wait for it to end, or stop that process, and run this again.",
         ) from None
     try:
-        note = {"pid": os.getpid(), "purpose": purpose, "since": datetime.now(UTC).isoformat(timespec="seconds")}
+        note = {
+            "pid": os.getpid(),
+            "purpose": purpose,
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
         holder.write_text(json.dumps(note))
         ensure_exists(path)
         yield path

@@ -9,10 +9,15 @@ from pathlib import Path
 
 import duckdb
 
+from meterhouse.errors import MeterhouseError
 from meterhouse.settings import Settings
 from meterhouse.warehouse.lock import STORAGE_VERSION, warehouse
 
 PUBLISHED_SCHEMA = "marts"
+
+
+class NoMartsError(MeterhouseError):
+    """The warehouse holds no mart that could be published."""
 
 
 def publish(settings: Settings) -> dict[str, int]:
@@ -23,7 +28,7 @@ def publish(settings: Settings) -> dict[str, int]:
 
     Raises:
         WarehouseBusyError: The warehouse stayed busy.
-        LookupError: There is no mart to publish yet.
+        NoMartsError: There is no mart to publish yet.
     """
     target = settings.published_path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +51,9 @@ def _copy(connection: duckdb.DuckDBPyConnection, source: Path, fresh: Path) -> d
         [PUBLISHED_SCHEMA],
     ).fetchall()
     if not names:
-        raise LookupError("There are no marts to publish: run `meterhouse build` first.")
+        raise NoMartsError(
+            "There are no marts to publish yet.", "Run `meterhouse build`: it builds and publishes them."
+        )
     connection.execute(f"attach '{fresh}' as published (storage_version '{STORAGE_VERSION}')")
     connection.execute(f"create schema published.{PUBLISHED_SCHEMA}")
     counts: dict[str, int] = {}

@@ -1,0 +1,1 @@
+"""Delivery: one module per channel, and the registry of channels."""

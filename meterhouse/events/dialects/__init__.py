@@ -1,0 +1,1 @@
+"""Dialects of event files: one module each, all ending in the fields of the event as text."""

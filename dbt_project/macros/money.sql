@@ -1,0 +1,29 @@
+{# The only place that converts money. Amounts are DECIMAL(38,12) USD; exact shares are computed on whole units of 1e-12 USD. #}
+
+{% macro type_money() %}{{ return(adapter.dispatch('type_money', 'meterhouse')()) }}{% endmacro %}
+{% macro default__type_money() %}decimal(38, 12){% endmacro %}
+
+{# Counts and other quantities, fractional only for seconds. #}
+{% macro type_quantity() %}{{ return(adapter.dispatch('type_quantity', 'meterhouse')()) }}{% endmacro %}
+{% macro default__type_quantity() %}decimal(38, 6){% endmacro %}
+
+{# Whole numbers wide enough for the product of two sums. #}
+{% macro type_wide_integer() %}{{ return(adapter.dispatch('type_wide_integer', 'meterhouse')()) }}{% endmacro %}
+{% macro default__type_wide_integer() %}numeric(38, 0){% endmacro %}
+{% macro duckdb__type_wide_integer() %}hugeint{% endmacro %}
+
+{# Text in dollars as money; NULL when it is not a number, which a test on the staging model reports. #}
+{% macro money_from_text(text) %}{{ dbt.safe_cast(text, type_money()) }}{% endmacro %}
+
+{# Text in cents as money, exactly: a multiplication, because a division of decimals is a float in DuckDB. #}
+{% macro money_from_cents_text(text) -%}
+cast({{ dbt.safe_cast(text, 'decimal(30, 10)') }} * 0.01 as {{ type_money() }})
+{%- endmacro %}
+
+{# Money as a whole number of 1e-12 USD, and back. #}
+{% macro money_to_units(amount) %}cast({{ amount }} * 1000000000000 as {{ type_wide_integer() }}){% endmacro %}
+{% macro units_to_money(units) %}cast(cast({{ units }} as decimal(38, 0)) * 0.000000000001 as {{ type_money() }}){% endmacro %}
+
+{# A quantity as a whole number of 1e-6, and back. #}
+{% macro quantity_to_units(quantity) %}cast({{ quantity }} * 1000000 as {{ type_wide_integer() }}){% endmacro %}
+{% macro units_to_quantity(units) %}cast(cast({{ units }} as decimal(38, 0)) * 0.000001 as {{ type_quantity() }}){% endmacro %}

@@ -1,0 +1,67 @@
+{# How staging reads raw tables. #}
+
+{# A raw table, or an empty one of the declared columns while nothing has been loaded into it: a provider nobody connected is no error. #}
+{% macro raw_table(source_name, table_name) -%}
+{%- set relation = source(source_name, table_name) -%}
+{%- if not execute or adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
+{{ relation }}
+{%- else -%}
+{%- set declared = graph.sources.values() | selectattr('source_name', 'equalto', source_name) | selectattr('name', 'equalto', table_name) | first -%}
+(select {% for column in declared.columns.values() %}cast(null as {{ column.data_type }}) as {{ column.name }}{{ ', ' if not loop.last }}{% endfor %} limit 0)
+{%- endif -%}
+{%- endmacro %}
+
+{# Every version of every pulled day: one row per connection, report, day and run of equal content, with when it was believed.
+   With the var `as_of` only pulls up to then count. #}
+{% macro day_versions(provider) %}
+select
+    connection_id,
+    report,
+    day,
+    content_hash,
+    max(row_count) as row_count,
+    min(observed_at) as observed_from,
+    max(next_observed_at) as observed_to,
+    max(observed_at) as last_observed_at,
+    max(is_newest) = 1 as is_current
+from (
+    select
+        *,
+        sum(is_changed) over (
+            partition by connection_id, report, day order by observed_at, pull_id rows between unbounded preceding and current row
+        ) as version_number,
+        case when next_content_hash is null then 1 else 0 end as is_newest,
+        case when next_content_hash <> content_hash then next_pull_at end as next_observed_at
+    from (
+        select
+            *,
+            case
+                when content_hash = lag(content_hash) over (partition by connection_id, report, day order by observed_at, pull_id) then 0
+                else 1
+            end as is_changed,
+            lead(content_hash) over (partition by connection_id, report, day order by observed_at, pull_id) as next_content_hash,
+            lead(observed_at) over (partition by connection_id, report, day order by observed_at, pull_id) as next_pull_at
+        from {{ raw_table(provider, 'pulled_days') }} as pulls
+        {% if var('as_of') %}where observed_at <= cast('{{ var("as_of") }}' as timestamp with time zone){% endif %}
+    ) as pulls
+) as versions
+group by connection_id, report, day, content_hash, version_number
+{% endmacro %}
+
+{# The rows of a report as last pulled; `observed_at` is when their day was last seen. #}
+{% macro current_rows(provider, report) %}
+select
+    report_rows.*,
+    days.last_observed_at as observed_at
+from {{ raw_table(provider, report) }} as report_rows
+inner join ({{ day_versions(provider) }}) as days
+    on days.connection_id = report_rows.connection_id
+    and days.day = report_rows.day
+    and days.content_hash = report_rows.content_hash
+where days.report = '{{ report }}' and days.is_current
+{% endmacro %}
+
+{# Whether a day had not ended when it was last seen: its numbers still grow. #}
+{% macro is_provisional(observed_at, day) -%}
+{{ observed_at }} < cast({{ dbt.dateadd('day', 1, day) }} as timestamp with time zone)
+{%- endmacro %}

@@ -1,0 +1,40 @@
+with only_connections as (
+
+    select
+        provider,
+        min(connection_id) as connection_id,
+        count(*) as connection_count
+    from {{ ref('stg_control__connections') }}
+    group by provider
+
+)
+
+select
+    coalesce(
+        named.connection_id,
+        by_key.connection_id,
+        by_project.connection_id,
+        case when only_connections.connection_count = 1 then only_connections.connection_id end
+    ) as connection_id,
+    case
+        when named.connection_id is not null then 'named'
+        when by_key.connection_id is not null then 'key'
+        when by_project.connection_id is not null then 'project'
+        when only_connections.connection_count = 1 then 'only'
+        when only_connections.connection_count > 1 then 'ambiguous'
+        else 'unconnected'
+    end as connection_match,
+    {{ canonical_model('coalesce(events.canonical_model, events.response_model, events.model)') }} as mapped_model,
+    case when events.is_batch then 'batch' else coalesce(events.service_tier, 'standard') end as tier,
+    cast(events.started_hour as date) as event_date,
+    events.*
+from {{ ref('int_events__deduplicated') }} as events
+left join {{ ref('stg_control__connections') }} as named
+    on named.connection_name = events.connection and named.provider = events.provider
+left join {{ ref('int_connections__identifiers') }} as by_key
+    on by_key.provider = events.provider and by_key.kind = 'key' and by_key.identifier = events.provider_key
+left join {{ ref('int_connections__identifiers') }} as by_project
+    on by_project.provider = events.provider and by_project.kind = 'project' and by_project.identifier = events.provider_project
+left join only_connections
+    on only_connections.provider = events.provider
+{{ join_model_aliases('events.provider', 'coalesce(events.canonical_model, events.response_model, events.model)') }}

@@ -1,0 +1,6 @@
+select
+    {% for column in adapter.get_columns_in_relation(ref('stg_metering__events')) if execute %}
+    {{ column.name }}{{ ',' if not loop.last }}
+    {% endfor %}
+from {{ ref('int_events__judged') }}
+where verdict = 'stands'

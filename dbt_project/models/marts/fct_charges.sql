@@ -1,0 +1,21 @@
+select
+    charge_id,
+    connection_id,
+    provider,
+    charge_date,
+    charge_category,
+    service_name,
+    sku,
+    model,
+    token_type,
+    tier,
+    provider_project,
+    provider_key,
+    quantity,
+    quantity_unit,
+    case when not {{ is_provisional('observed_at', 'charge_date') }} then reported_cost_usd end as billed_cost_usd,
+    reported_cost_usd,
+    billing_currency,
+    {{ is_provisional('observed_at', 'charge_date') }} as is_provisional,
+    observed_at
+from {{ ref('int_charges__unioned') }}

@@ -1,0 +1,49 @@
+{# Ids, costs and tokens are the same in the deduplicated events, the transaction log and the cells; and no readable id is lost. #}
+with sums as (
+
+    select 'deduplicated' as layer, count(*) as event_count, sum(cost_usd) as cost_usd
+    from {{ ref('int_events__deduplicated') }}
+    union all
+    select 'transactions', count(*), sum(cost_usd) from {{ ref('fct_transactions') }}
+    union all
+    select 'cells', (select count(*) from {{ ref('fct_transactions') }}), sum(case when metered_cost_usd <> 0 then metered_cost_usd end)
+    from {{ ref('fct_reconciliation') }}
+
+),
+
+tokens as (
+
+    select
+        sum(coalesce(total_input_tokens, 0) + coalesce(total_output_tokens, 0)) as transaction_tokens,
+        (
+            select coalesce(sum(metered_quantity), 0) from {{ ref('fct_reconciliation') }}
+            where token_type in (
+                'input', 'cache_read', 'cache_write_5m', 'cache_write_1h', 'audio_input', 'image_input', 'video_input',
+                'output', 'audio_output', 'image_output'
+            )
+        ) as cell_tokens
+    from {{ ref('fct_transactions') }}
+
+)
+
+select 'events or cost differ between layers' as finding
+from sums
+having count(distinct event_count) > 1 or min(coalesce(cost_usd, 0)) <> max(coalesce(cost_usd, 0))
+
+union all
+
+select 'tokens differ between layers'
+from tokens
+where coalesce(transaction_tokens, 0) <> cell_tokens
+
+union all
+
+select {{ dbt.concat(["'lost: '", 'raw_events.event_id']) }}
+from {{ raw_table('metering', 'events') }} as raw_events
+where not exists (
+    select 1 from {{ ref('int_events__deduplicated') }} as kept where kept.event_id = raw_events.event_id
+)
+and not exists (
+    select 1 from {{ raw_table('metering', 'rejected_events') }} as refused
+    where refused.file_url = raw_events.file_url and refused.file_line = raw_events.file_line and refused.loaded_at > raw_events.loaded_at
+)

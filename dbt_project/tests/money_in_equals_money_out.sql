@@ -1,0 +1,64 @@
+{# Per connection and day: what raw holds as its newest version, staging, the union and fct_charges are the same money. #}
+with newest as (
+
+    select 'openai' as provider, connection_id, day, content_hash
+    from {{ raw_table('openai', 'pulled_days') }} as pulls
+    where report = 'costs' and not exists (
+        select 1 from {{ raw_table('openai', 'pulled_days') }} as later
+        where later.report = 'costs' and later.connection_id = pulls.connection_id and later.day = pulls.day
+            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
+    )
+    union all
+    select 'anthropic' as provider, connection_id, day, content_hash
+    from {{ raw_table('anthropic', 'pulled_days') }} as pulls
+    where report = 'cost_report' and not exists (
+        select 1 from {{ raw_table('anthropic', 'pulled_days') }} as later
+        where later.report = 'cost_report' and later.connection_id = pulls.connection_id and later.day = pulls.day
+            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
+    )
+
+),
+
+layers as (
+
+    select 'raw' as layer, newest.connection_id, newest.day, cast(costs.amount_value as {{ type_money() }}) as amount_usd
+    from newest
+    inner join {{ raw_table('openai', 'costs') }} as costs
+        on costs.connection_id = newest.connection_id and costs.day = newest.day and costs.content_hash = newest.content_hash
+    where newest.provider = 'openai' and costs.amount_value is not null
+    union all
+    select 'raw', newest.connection_id, newest.day, {{ money_from_cents_text('report.amount') }}
+    from newest
+    inner join {{ raw_table('anthropic', 'cost_report') }} as report
+        on report.connection_id = newest.connection_id and report.day = newest.day and report.content_hash = newest.content_hash
+    where newest.provider = 'anthropic' and report.amount is not null
+    union all
+    select 'staging', connection_id, charge_date, amount_usd from {{ ref('stg_openai__costs') }}
+    union all
+    select 'staging', connection_id, charge_date, amount_usd from {{ ref('stg_anthropic__cost_report') }}
+    union all
+    select 'intermediate', connection_id, charge_date, reported_cost_usd from {{ ref('int_charges__unioned') }}
+    union all
+    select 'marts', connection_id, charge_date, reported_cost_usd from {{ ref('fct_charges') }}
+
+),
+
+sums as (
+
+    select
+        connection_id,
+        day,
+        layer,
+        count(*) as line_count,
+        sum(amount_usd) as amount_usd
+    from layers
+    group by connection_id, day, layer
+
+)
+
+select
+    connection_id,
+    day
+from sums
+group by connection_id, day
+having count(*) <> 4 or min(line_count) <> max(line_count) or min(amount_usd) <> max(amount_usd)

@@ -1,0 +1,58 @@
+"""Day buckets: which days of a window to ask for, and how a paged answer becomes whole days.
+
+What belongs here: what all bucketed reports share. What does not: paths, parameters and fields of any
+provider.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+
+from dlt_sources.contract import Day, Row, Window
+from dlt_sources.errors import broken_contract
+
+Clock = Callable[[], datetime]
+"""Tells the present time, with its zone."""
+
+
+def utc_now() -> datetime:
+    """The present time in UTC."""
+    return datetime.now(UTC)
+
+
+def midnight(day: date) -> datetime:
+    """The instant at which a UTC day begins."""
+    return datetime.combine(day, time(), UTC)
+
+
+def begun_days(window: Window, now: datetime) -> list[date]:
+    """Days of the window that have begun at least a second ago; a later one cannot be asked about yet."""
+    return [day for day in window.days if midnight(day) + timedelta(seconds=1) <= now]
+
+
+def bucket_day(start: datetime, table: str) -> date:
+    """The UTC day of a bucket that starts at `start`.
+
+    Raises:
+        ProviderError: the bucket does not start at midnight UTC.
+    """
+    utc = start.astimezone(UTC)
+    if utc.time() != time():
+        raise broken_contract(f"A day of `{table}` starts at {utc.isoformat()}, which is not midnight UTC.")
+    return utc.date()
+
+
+def whole_days(asked: list[date], buckets: Iterable[tuple[date, list[Row]]], table: str) -> Iterator[Day]:
+    """Every asked day once, in order, with all its rows; a day that a complete answer leaves out had none.
+
+    Nothing is yielded before the last page was read.
+
+    Raises:
+        ProviderError: a bucket lies outside the days that were asked for.
+    """
+    rows: dict[date, list[Row]] = {day: [] for day in asked}
+    for day, results in buckets:
+        if day not in rows:
+            raise broken_contract(f"The answer for `{table}` holds {day}, which was not asked for.")
+        rows[day].extend(results)
+    for day, day_rows in rows.items():
+        yield Day(day, day_rows)

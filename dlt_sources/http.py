@@ -1,0 +1,221 @@
+"""The one HTTP client: patient, exact, and silent about secrets.
+
+Answers are decoded so that a decimal reaches a row as the digits that were sent, never through a float;
+passing failures are tried again; whatever remains is a `ProviderError`. Paging is dlt's, made to fail closed.
+What does not belong here: what any provider's paths or fields are.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from dlt.sources.helpers.requests.session import Session
+from dlt.sources.helpers.rest_client.client import RESTClient
+from dlt.sources.helpers.rest_client.paginators import BasePaginator, JSONResponseCursorPaginator
+from requests import ConnectionError as NoConnection
+from requests import PreparedRequest, RequestException, Response, Timeout
+from requests.auth import AuthBase
+from requests.exceptions import ChunkedEncodingError
+from requests.structures import CaseInsensitiveDict
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_result,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_exponential_jitter,
+)
+
+from dlt_sources.errors import Api, broken_contract, http_failure, scrubber
+
+PAGE_CAP = 1_000
+USER_AGENT = "meterhouse/0.1"
+_PASSING_STATUSES = frozenset({408, 409, 429})
+_PASSING_ERRORS = (NoConnection, Timeout, ChunkedEncodingError)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long one request is waited for and tried again; all in seconds but `tries`."""
+
+    tries: int = 6
+    deadline: float = 900.0
+    timeout: float = 60.0
+    first_wait: float = 1.0
+    longest_wait: float = 60.0
+
+
+class HeaderAuth(AuthBase):
+    """Puts the key in its header when a request is prepared, so that no client log ever holds it."""
+
+    def __init__(self, header: str, value: str) -> None:
+        self._header, self._value = header, value
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Sign the request."""
+        request.headers[self._header] = self._value
+        return request
+
+
+class PatientSession(Session):
+    """Sends a request until it is answered well, or raises a `ProviderError`.
+
+    Redirects are answers that nobody promised: following one would carry the key to another host.
+    """
+
+    def __init__(self, api: Api, secret: str, patience: Patience) -> None:
+        super().__init__(timeout=patience.timeout, raise_for_status=False)
+        self.headers["User-Agent"] = USER_AGENT
+        self._api = api
+        self._scrub = scrubber(secret)
+        self._patience = patience
+
+    def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
+        """The answer (status 2xx, body already decoded exactly).
+
+        Raises:
+            ProviderError: tries or deadline exhausted, or refused, or not JSON.
+        """
+        path = request.path_url.partition("?")[0]
+        retrying = Retrying(
+            retry=retry_if_result(_is_passing),
+            wait=self._wait,
+            stop=stop_after_attempt(self._patience.tries) | stop_before_delay(self._patience.deadline),
+            retry_error_callback=_last_answer,
+        )
+        answer: Response | RequestException = retrying(
+            self._attempt, request, kwargs | {"allow_redirects": False}
+        )
+        if not isinstance(answer, Response) or not 200 <= answer.status_code < 300:
+            raise http_failure(self._api, answer, path, self._scrub)
+        body = _decode(answer.content)
+        if body is None:
+            raise broken_contract(
+                f"{self._api.title} answered {path} with something that is not a JSON object."
+            )
+        answer.json = lambda **_: body  # type: ignore[method-assign]
+        return answer
+
+    def _attempt(self, request: PreparedRequest, kwargs: dict[str, Any]) -> Response | RequestException:
+        """One try. An error is returned, not raised: it holds the signed request, which no traceback may."""
+        try:
+            answer: Response = super().send(request, **kwargs)  # type: ignore[no-untyped-call]
+        except RequestException as error:
+            return error
+        return answer
+
+    def _wait(self, state: RetryCallState) -> float:
+        """Seconds until the next try: what the provider asked for, else exponential with jitter."""
+        answer = _last_answer(state)
+        asked = asked_wait(answer.headers) if isinstance(answer, Response) else None
+        first, longest = self._patience.first_wait, self._patience.longest_wait
+        return (
+            wait_exponential_jitter(multiplier=first, max=longest, jitter=first)(state)
+            if asked is None
+            else asked
+        )
+
+
+class StrictCursorPaginator(JSONResponseCursorPaginator):
+    """dlt's cursor paginator, failing closed: every page says whether more follow, every cursor is new."""
+
+    def __init__(self, cursor_path: str, cursor_param: str, page_cap: int = PAGE_CAP) -> None:
+        super().__init__(cursor_path=cursor_path, cursor_param=cursor_param, has_more_path="has_more")
+        self._page_cap = page_cap
+        self._cursors: set[str] = set()
+        self._page_count = 0
+
+    def update_state(self, response: Response, data: list[Any] | None = None) -> None:
+        """Read the cursor of the next page.
+
+        Raises:
+            ProviderError: no `data` or `has_more`; more pages but no cursor; a cursor seen before; too many
+                pages.
+        """
+        body, path = response.json(), (response.request.path_url or "").partition("?")[0]
+        if not isinstance(body.get("data"), list) or not isinstance(body.get("has_more"), bool):
+            raise broken_contract(f"A page of {path} lacks its list `data` or its flag `has_more`.")
+        super().update_state(response, data)
+        if not body["has_more"]:
+            return
+        self._page_count += 1
+        if not isinstance(self._next_reference, str):
+            raise broken_contract(f"A page of {path} says that more follow but gives no cursor to them.")
+        if self._next_reference in self._cursors:
+            raise broken_contract(f"The pages of {path} go in a circle: a cursor came twice.")
+        if self._page_count >= self._page_cap:
+            raise broken_contract(
+                f"The pages of {path} do not end: {self._page_cap} were read and more follow."
+            )
+        self._cursors.add(self._next_reference)
+
+
+def build_client(
+    api: Api,
+    base_url: str,
+    auth: AuthBase,
+    secret: str,
+    patience: Patience,
+    headers: dict[str, str] | None = None,
+) -> RESTClient:
+    """Client of one provider account; `secret` is only kept to be struck out of messages."""
+    return RESTClient(base_url, headers=headers, auth=auth, session=PatientSession(api, secret, patience))
+
+
+def read_items(
+    client: RESTClient, path: str, params: Mapping[str, Any], paginator: BasePaginator
+) -> Iterator[dict[str, Any]]:
+    """Every element of `data` on every page at `path`, the same query repeated with the cursor of each page.
+
+    Raises:
+        ProviderError: a page could not be read, or an element is not an object.
+    """
+    pages = client.paginate(
+        path, params=dict(params), paginator=paginator, data_selector="$", hooks={"response": []}
+    )
+    for page in pages:
+        for item in page[0]["data"]:
+            if not isinstance(item, dict):
+                raise broken_contract(f"An element of `data` at {path} is not an object.")
+            yield item
+
+
+def asked_wait(headers: Mapping[str, str] | CaseInsensitiveDict[str]) -> float | None:
+    """Seconds to wait, as `retry-after-ms` or `Retry-After` (seconds or HTTP date) asks; None if unasked."""
+    milliseconds, after = headers.get("retry-after-ms", ""), headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", milliseconds):
+        return float(milliseconds) / 1000
+    if re.fullmatch(r"\d+(\.\d+)?", after):
+        return float(after)
+    try:
+        at = parsedate_to_datetime(after)
+    except ValueError:
+        return None
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _is_passing(answer: Response | RequestException) -> bool:
+    if isinstance(answer, Response):
+        return answer.status_code in _PASSING_STATUSES or answer.status_code >= 500
+    return isinstance(answer, _PASSING_ERRORS)
+
+
+def _last_answer(state: RetryCallState) -> Any:
+    return state.outcome.result() if state.outcome else None
+
+
+def _decode(content: bytes) -> dict[str, Any] | None:
+    """The JSON object in a body, its decimals as text; None when it is anything else."""
+    try:
+        body = json.loads(content, parse_float=str, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")

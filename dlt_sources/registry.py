@@ -1,0 +1,22 @@
+"""All providers, one explicit line each. Names are looked up here, never parsed."""
+
+from dlt_sources import anthropic, openai
+from dlt_sources.contract import Provider
+
+PROVIDERS: dict[str, Provider] = {
+    "anthropic": anthropic.provider,
+    "openai": openai.provider,
+}
+
+
+def provider(name: str) -> Provider:
+    """The provider of that short name.
+
+    Raises:
+        LookupError: no provider has it; the message lists those there are.
+    """
+    try:
+        return PROVIDERS[name]
+    except KeyError:
+        known = ", ".join(sorted(PROVIDERS))
+        raise LookupError(f"There is no provider {name!r}; the known ones are: {known}.") from None

@@ -1,0 +1,124 @@
+"""From a provider's JSON objects to flat, exact rows.
+
+Documented fields are named by their path (`amount.value`) and become columns (`amount_value`) of a fixed
+type, present in every row. What a provider adds later passes through as text, nested values as JSON text, so
+that a new field never changes a type. What does not belong here: days and their versions (`buckets.py`,
+`source.py`).
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from dlt_sources.contract import Columns, Row
+from dlt_sources.errors import broken_contract
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_BIGINT_LIMIT = 2**63
+
+
+class Kind(StrEnum):
+    """What a documented field holds."""
+
+    TEXT = "text"
+    """Words; a nested value is kept as JSON text."""
+    DECIMAL = "decimal"
+    """Money or a quantity: the digits exactly as sent, as text."""
+    INTEGER = "integer"
+    """A count or Unix seconds."""
+    FLAG = "flag"
+
+
+_DATA_TYPES = {Kind.TEXT: "text", Kind.DECIMAL: "text", Kind.INTEGER: "bigint", Kind.FLAG: "bool"}
+
+
+@dataclass(frozen=True)
+class RowShape:
+    """The documented fields of one table, by path in the provider's JSON."""
+
+    table: str
+    fields: Mapping[str, Kind]
+
+    @cached_property
+    def columns(self) -> Columns:
+        """Column hints for dlt."""
+        return {_column(path): {"data_type": _DATA_TYPES[kind]} for path, kind in self.fields.items()}
+
+    @cached_property
+    def _parents(self) -> frozenset[str]:
+        """Paths of the documented objects that are taken apart."""
+        steps = (path.split(".") for path in self.fields)
+        return frozenset(".".join(step[:n]) for step in steps for n in range(1, len(step)))
+
+    def row(self, item: Any) -> Row:
+        """The flat row of one JSON object: every documented column, None if not sent, and what else came.
+
+        Raises:
+            ProviderError: the item, or a documented field of it, is of another type than documented.
+        """
+        if not isinstance(item, dict):
+            raise broken_contract(f"A row of `{self.table}` is not an object.")
+        row: Row = dict.fromkeys(map(_column, self.fields))
+        for path, value in self._leaves(item, ""):
+            row[_column(path)] = self._exact(path, value)
+        return row
+
+    def _leaves(self, item: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+        for name, value in item.items():
+            path = prefix + name
+            if value is None:
+                continue
+            if path not in self._parents:
+                yield path, value
+            elif isinstance(value, dict):
+                yield from self._leaves(value, f"{path}.")
+            else:
+                raise self._not_documented(path, "an object")
+
+    def _exact(self, path: str, value: Any) -> str | int | bool:
+        match self.fields.get(path, Kind.TEXT):
+            case Kind.FLAG:
+                if not isinstance(value, bool):
+                    raise self._not_documented(path, "true or false")
+                return value
+            case Kind.DECIMAL:
+                return self._digits(path, value)
+            case Kind.INTEGER:
+                number = Decimal(self._digits(path, value))
+                if number != number.to_integral_value() or abs(number) >= _BIGINT_LIMIT:
+                    raise self._not_documented(path, "a whole number")
+                return int(number)
+            case _:
+                return (
+                    value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+                )
+
+    def _digits(self, path: str, value: Any) -> str:
+        """A JSON number, or a string that holds one: both are in use (contract OpenAI §1.6)."""
+        digits = str(value)
+        if isinstance(value, bool) or not isinstance(value, str | int) or not _NUMBER.fullmatch(digits):
+            raise self._not_documented(path, "a number")
+        return digits
+
+    def _not_documented(self, path: str, expected: str) -> Exception:
+        return broken_contract(f"Field `{path}` of a row of `{self.table}` is not {expected}.")
+
+
+def require_currency(row: Row, amount: str, currency: str, table: str) -> Row:
+    """The row, if its amount says in which currency it is.
+
+    Raises:
+        ProviderError: there is an amount but no ISO 4217 code beside it; dollars are never assumed.
+    """
+    if row[amount] is not None and not re.fullmatch(r"[A-Za-z]{3}", row[currency] or ""):
+        raise broken_contract(f"A row of `{table}` has an amount but no currency in `{currency}`.")
+    return row
+
+
+def _column(path: str) -> str:
+    return path.replace(".", "_")

@@ -1,0 +1,18 @@
+"""The channels a rule can notify, by name."""
+
+from collections.abc import Callable
+
+from meterhouse.alerts.delivery import slack
+from meterhouse.alerts.delivery.contract import Send
+from meterhouse.settings import Settings
+
+CHANNELS: dict[str, Callable[[Settings], Send]] = {"slack": slack.open_channel}
+
+
+def open_channel(settings: Settings, name: str) -> Send:
+    """The function that hands messages to the channel of this name.
+
+    Raises:
+        NotConfiguredError: The channel lacks its settings.
+    """
+    return CHANNELS[name](settings)

@@ -1,0 +1,122 @@
+"""The metrics a rule can watch: one row per metric.
+
+A metric turns an event into an exact amount and says whether the event is one of its samples; the value over a window
+is the sum of the amounts, or that sum per sample. What belongs here: what each metric counts, and what to look at when
+it is too high. What does not: windows and limits (`evaluate.py`).
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import polars as pl
+
+from meterhouse.events.schema import BUCKETS, EVENT_FIELDS, Kind
+
+DECIMAL_PLACES = 12
+"""Amounts, values and limits are whole numbers of 1e-12: exact for money (`schema.MONEY`) and for counts alike."""
+ONE = 10**DECIMAL_PLACES
+
+TOKEN_FIELDS = tuple(bucket.field for bucket in BUCKETS if bucket.field.endswith("_tokens"))
+
+_NOT_DIMENSIONS = {
+    "event_id",
+    "provider_request_id",
+    "schema_version",
+    "error_reason",
+    "span_id",
+    "parent_event_id",
+}
+
+DIMENSIONS: tuple[str, ...] = (
+    *(field.name for field in EVENT_FIELDS if field.kind is Kind.TEXT and field.name not in _NOT_DIMENSIONS),
+    "canonical_model",
+)
+"""Columns a rule may group by and filter on."""
+
+EVENT_COLUMNS: tuple[str, ...] = (
+    "event_id",
+    "received_at",
+    "started_at",
+    "cost_usd",
+    "cost_status",
+    *TOKEN_FIELDS,
+    *DIMENSIONS,
+)
+"""All that rules need of a priced event, by their names in `schema.WAREHOUSE_SCHEMA`."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a rule watches.
+
+    `amount` is the event's share in units of 1e-12 (Int128), `is_sample` whether the event counts at all; only samples
+    are summed. `is_average` divides the sum by the number of samples.
+    """
+
+    title: str
+    amount: pl.Expr
+    is_sample: pl.Expr
+    next_step: str
+    unit: str = ""
+    is_average: bool = False
+
+
+def scaled(value: Decimal) -> int:
+    """A decimal as a whole number of 1e-12.
+
+    Raises:
+        ValueError: The value has more decimal places than that.
+    """
+    shifted = value.scaleb(DECIMAL_PLACES)
+    if shifted != shifted.to_integral_value():
+        raise ValueError(f"{value} has more than {DECIMAL_PLACES} decimal places")
+    return int(shifted)
+
+
+_WAS_MADE = pl.col("outcome").ne_missing("blocked")
+_IS_ERROR = pl.col("outcome").eq_missing("error")
+_ONE = pl.lit(ONE, dtype=pl.Int128)
+_COST = pl.col("cost_usd").cast(pl.Decimal(38, DECIMAL_PLACES)).to_physical().cast(pl.Int128)
+
+_LOOK_AT_CALLS = "Look up the group's calls in fct_transactions, from the first event on: a larger prompt, a larger model or a lost cache hit are the usual causes."
+_LOOK_AT_TRAFFIC = "See which callers of the group became busier in fct_transactions: a loop, a retry storm or a new release are the usual causes."
+_LOOK_AT_ERRORS = "Look at error_code and error_reason of the group's failed calls in fct_transactions, then at the provider's status page."
+
+
+def _tokens(*fields: str) -> dict[str, pl.Expr]:
+    columns = [pl.col(field).cast(pl.Int128) for field in fields]
+    return {
+        "amount": pl.sum_horizontal(columns) * _ONE,
+        "is_sample": pl.any_horizontal([column.is_not_null() for column in columns]),
+    }
+
+
+METRICS: dict[str, Metric] = {
+    "cost_per_transaction": Metric(
+        "average cost per transaction",
+        _COST,
+        pl.col("cost_usd").is_not_null(),
+        _LOOK_AT_CALLS,
+        "USD",
+        is_average=True,
+    ),
+    "total_cost": Metric("total cost", _COST, pl.col("cost_usd").is_not_null(), _LOOK_AT_CALLS, "USD"),
+    "request_count": Metric("requests", _ONE, _WAS_MADE, _LOOK_AT_TRAFFIC),
+    "error_count": Metric("failed requests", _ONE, _IS_ERROR, _LOOK_AT_ERRORS),
+    "error_rate": Metric(
+        "share of failed requests",
+        pl.when(_IS_ERROR).then(_ONE).otherwise(pl.lit(0, dtype=pl.Int128)),
+        pl.col("outcome").is_not_null() & _WAS_MADE,
+        _LOOK_AT_ERRORS,
+        is_average=True,
+    ),
+    "token_count": Metric("tokens", **_tokens(*TOKEN_FIELDS), next_step=_LOOK_AT_CALLS),
+    "input_tokens": Metric("uncached input tokens", **_tokens("input_tokens"), next_step=_LOOK_AT_CALLS),
+    "output_tokens": Metric("output tokens", **_tokens("output_tokens"), next_step=_LOOK_AT_CALLS),
+    "unpriced_events": Metric(
+        "events without a price",
+        _ONE,
+        pl.col("cost_status").eq_missing("unpriced"),
+        "Add the model's price to the price book (dbt_project/seeds/price_book.csv), or its name to the aliases, and reload the hour.",
+    ),
+}

@@ -1,0 +1,159 @@
+"""The outbox: messages are written with the state change they tell of, and handed to their channel afterwards.
+
+A crash loses no message: it stays pending until its channel took it. It repeats at most one per crash, when the channel
+took it and the note of that was lost. What belongs here: queueing, claiming, retry times. What does not: words
+(`wording.py`) and how a channel is spoken to (`delivery/`).
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, exists, select, update
+from sqlalchemy.orm import Session, aliased
+from uuid_utils import uuid7
+
+from meterhouse.alerts.delivery.channels import open_channel
+from meterhouse.alerts.delivery.contract import FailedError, NotConfiguredError, RefusedError, Send
+from meterhouse.alerts.wording import Facts, compose
+from meterhouse.control.database import reading, session
+from meterhouse.control.tables import OutboxRow
+from meterhouse.settings import Settings
+
+LEASE = timedelta(seconds=30)
+"""A claimed message whose sender died is free again after this; longer than any channel's timeout."""
+LONGEST_PAUSE = timedelta(seconds=60)
+UNCONFIGURED_PAUSE = timedelta(seconds=30)
+BATCH_SIZE = 20
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one round of delivery did; `errors` holds one sentence per message that was not taken."""
+
+    sent_count: int = 0
+    errors: tuple[str, ...] = ()
+
+
+def queue(session: Session, incident_id: str, event: str, channel: str, facts: Facts, now: datetime) -> None:
+    """Queue one message; one of the same incident, event and channel from earlier gives way to it."""
+    same = (OutboxRow.incident_id == incident_id, OutboxRow.event == event, OutboxRow.channel == channel)
+    session.execute(delete(OutboxRow).where(*same))
+    session.add(
+        OutboxRow(
+            id=str(uuid7()),
+            incident_id=incident_id,
+            event=event,
+            channel=channel,
+            payload=facts,
+            status="pending",
+            created_at=now,
+            next_attempt_at=now,
+        )
+    )
+    session.flush()
+
+
+def queue_follow_up(session: Session, incident_id: str, event: str, facts: Facts, now: datetime) -> None:
+    """Queue what became of an incident, to exactly those channels that are told that it fired."""
+    fired = select(OutboxRow).where(OutboxRow.incident_id == incident_id, OutboxRow.event == "fired")
+    for row in session.scalars(fired).all():
+        queue(session, incident_id, event, row.channel, row.payload | facts, now)
+
+
+def deliver(settings: Settings) -> Delivery:
+    """Hand every due message to its channel, oldest first; messages of one incident keep their order.
+
+    Any number of processes may do this at once: each message is claimed before it is sent.
+    """
+    sent_count = 0
+    errors = []
+    for row in _due(settings, datetime.now(UTC)):
+        try:
+            send = open_channel(settings, row.channel)
+        except NotConfiguredError as error:
+            errors.append(str(error))
+            _postpone_channel(settings, row.channel, datetime.now(UTC) + UNCONFIGURED_PAUSE, str(error))
+            continue
+        if not _claim(settings, row):
+            continue
+        error_text = _send(settings, row, send)
+        sent_count += error_text is None
+        errors += [error_text] if error_text else []
+    return Delivery(sent_count, tuple(dict.fromkeys(errors)))
+
+
+def _send(settings: Settings, row: OutboxRow, send: Send) -> str | None:
+    """Send a claimed message and note how that ended; the error in words if it was not taken."""
+    try:
+        send(compose(row.event, row.payload))
+    except RefusedError as error:
+        _settle(settings, row, status="dead", last_error=str(error))
+        return str(error)
+    except FailedError as error:
+        pause = error.retry_after or _backoff(row.attempt_count)
+        next_attempt_at = datetime.now(UTC) + pause
+        _settle(settings, row, next_attempt_at=next_attempt_at, last_error=str(error))
+        _postpone_channel(settings, row.channel, next_attempt_at, str(error))
+        return str(error)
+    _settle(settings, row, status="sent", sent_at=datetime.now(UTC), last_error=None)
+    return None
+
+
+def _due(settings: Settings, now: datetime) -> list[OutboxRow]:
+    earlier = aliased(OutboxRow)
+    waits_for_earlier = exists().where(
+        earlier.incident_id == OutboxRow.incident_id,
+        earlier.channel == OutboxRow.channel,
+        earlier.status == "pending",
+        earlier.id < OutboxRow.id,
+    )
+    query = (
+        select(OutboxRow)
+        .where(OutboxRow.status == "pending", OutboxRow.next_attempt_at <= now, ~waits_for_earlier)
+        .order_by(OutboxRow.id)
+        .limit(BATCH_SIZE)
+    )
+    with reading(settings) as transaction:
+        return list(transaction.scalars(query))
+
+
+def _claim(settings: Settings, row: OutboxRow) -> bool:
+    """Make the message ours until the lease ends; False when another process was quicker, or its channel pauses."""
+    now = datetime.now(UTC)
+    still_free = (
+        OutboxRow.status == "pending",
+        OutboxRow.attempt_count == row.attempt_count,
+        OutboxRow.next_attempt_at <= now,
+    )
+    row.attempt_count += 1
+    return _update(settings, row, *still_free, attempt_count=row.attempt_count, next_attempt_at=now + LEASE)
+
+
+def _settle(settings: Settings, row: OutboxRow, **changes: Any) -> None:
+    """Note how the attempt ended, unless the lease ran out and another process claimed the message."""
+    _update(settings, row, OutboxRow.attempt_count == row.attempt_count, **changes)
+
+
+def _update(settings: Settings, row: OutboxRow, *conditions: Any, **changes: Any) -> bool:
+    with session(settings) as transaction:
+        statement = update(OutboxRow).where(OutboxRow.id == row.id, *conditions).values(**changes)
+        return cast(CursorResult[Any], transaction.execute(statement)).rowcount == 1
+
+
+def _postpone_channel(settings: Settings, channel: str, until: datetime, reason: str) -> None:
+    """A channel that fails once is left alone by every message for as long."""
+    with session(settings) as transaction:
+        transaction.execute(
+            update(OutboxRow)
+            .where(
+                OutboxRow.channel == channel, OutboxRow.status == "pending", OutboxRow.next_attempt_at < until
+            )
+            .values(next_attempt_at=until, last_error=reason)
+        )
+
+
+def _backoff(attempt_count: int) -> timedelta:
+    """Twice as long after each attempt, with jitter, up to a minute."""
+    return min(LONGEST_PAUSE, timedelta(seconds=2.0 ** min(attempt_count, 10))) * random.uniform(0.5, 1.0)  # noqa: S311

@@ -1,0 +1,207 @@
+"""Alert rules: what a rule is, and when one is well formed.
+
+What belongs here: the shape of a rule and its meaning. What does not: reading the file and naming lines
+(`rules_file.py`), or judging (`evaluate.py`).
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+
+from meterhouse.alerts.delivery.channels import CHANNELS
+from meterhouse.alerts.metrics import DIMENSIONS, METRICS, scaled
+from meterhouse.events.schema import MAX_AMOUNT_USD
+
+
+MAX_WINDOW = timedelta(days=31)
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_WINDOW = re.compile(r"([0-9]{1,9}) ?([smhd])")
+_LIMIT = re.compile(r"(>=|<=|>|<) ?(-?[0-9]+(?:\.[0-9]+)?)")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Fires while the metric's value stands in `comparison` to `value`; each limit of a rule has its own incidents."""
+
+    severity: str
+    comparison: Literal[">", ">=", "<", "<="]
+    value: Decimal
+
+    def __str__(self) -> str:
+        return f"{self.comparison} {self.value}"
+
+
+def _one_of(what: str, choices: tuple[str, ...]) -> Callable[[str], str]:
+    def check(name: str) -> str:
+        if name in choices:
+            return name
+        near = get_close_matches(name, choices, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(choices)}"
+        raise ValueError(f"{name!r} is not a {what}; {hint}")
+
+    return check
+
+
+def _read_window(text: Any) -> Any:
+    if isinstance(text, timedelta):
+        return text
+    match = _WINDOW.fullmatch(str(text).strip())
+    window = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta()
+    if not timedelta() < window <= MAX_WINDOW:
+        raise ValueError(
+            f"{text!r} is not a window; write a whole number and s, m, h or d, at most 31d, such as 90s, 15m, 1h or 7d"
+        )
+    return window
+
+
+def window_text(window: timedelta) -> str:
+    """A window as it is written in a rule: `1h`, `90s`."""
+    seconds = int(window.total_seconds())
+    size, unit = next(
+        (size, unit) for size, unit in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")) if seconds % size == 0
+    )
+    return f"{seconds // size}{unit}"
+
+
+def _read_limit(severity: str, text: Any) -> Limit:
+    match = _LIMIT.fullmatch(str(text).strip())
+    if not match:
+        raise ValueError(
+            f'{text!r} is not a limit; write >, >=, < or <= and a plain number in quotes, such as "> 1.25"'
+        )
+    value = Decimal(match[2])
+    if abs(value) > MAX_AMOUNT_USD:
+        raise ValueError(f"the limit {value} is beyond {MAX_AMOUNT_USD:f}")
+    scaled(value)
+    return Limit(severity, match[1], value)  # type: ignore[arg-type]
+
+
+def _read_limits(when: Any) -> Any:
+    if not isinstance(when, dict):
+        return (_read_limit("critical", when),)
+    unknown = sorted(set(map(str, when)) - {"warning", "critical"})
+    if unknown or not when:
+        raise ValueError(
+            f"{', '.join(unknown) or 'nothing'} is not a severity; write a limit for warning, for critical, or for both"
+        )
+    return tuple(
+        _read_limit(severity, when[severity]) for severity in ("warning", "critical") if severity in when
+    )
+
+
+_LIMIT_SCHEMA = {
+    "type": "string",
+    "pattern": r"^\s*(>=|<=|>|<) ?-?[0-9]+(\.[0-9]+)?\s*$",
+    "examples": ["> 1.25"],
+}
+_WHEN_SCHEMA = {
+    "anyOf": [
+        _LIMIT_SCHEMA,
+        {
+            "type": "object",
+            "properties": {"warning": _LIMIT_SCHEMA, "critical": _LIMIT_SCHEMA},
+            "minProperties": 1,
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
+def _choice(what: str, choices: tuple[str, ...]) -> tuple[AfterValidator, WithJsonSchema]:
+    return AfterValidator(_one_of(what, choices)), WithJsonSchema({"type": "string", "enum": list(choices)})
+
+
+Dimension = Annotated[str, *_choice("field of an event that rules can use", DIMENSIONS)]
+MetricName = Annotated[str, *_choice("metric", tuple(METRICS))]
+Channel = Annotated[str, *_choice("channel", tuple(CHANNELS))]
+Window = Annotated[
+    timedelta,
+    BeforeValidator(_read_window),
+    PlainSerializer(window_text),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,9} ?[smhd]$", "examples": ["1h", "15m"]}),
+]
+When = Annotated[tuple[Limit, ...], BeforeValidator(_read_limits), WithJsonSchema(_WHEN_SCHEMA)]
+
+_STRICT = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Condition(BaseModel):
+    """What one field of an event must be; all that is given must hold. Comparison is exact, upper and lower case differ."""
+
+    model_config = _STRICT
+
+    is_: str | None = Field(default=None, alias="is")
+    is_not: str | None = Field(
+        default=None, description="An event without the field is not this either, so it matches."
+    )
+    in_: tuple[str, ...] | None = Field(default=None, alias="in", min_length=1)
+    contains: str | None = None
+    starts_with: str | None = None
+    ends_with: str | None = None
+
+
+def _read_condition(condition: Any) -> Any:
+    if isinstance(condition, str):
+        return {"is": condition}
+    if isinstance(condition, dict) and condition:
+        return condition
+    raise ValueError(
+        f"{condition!r} is not a condition; write a text (in quotes if it looks like a number, date or yes/no), or {{is: …}}, {{in: […]}}, {{starts_with: …}}"
+    )
+
+
+Where = Annotated[
+    Condition,
+    BeforeValidator(_read_condition, json_schema_input_type=str | Condition),
+]
+
+
+class Rule(BaseModel):
+    """A rolling threshold rule: fires for a group while the metric over the last window is beyond a limit."""
+
+    model_config = _STRICT
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="Unique; letters, digits, dots, dashes."
+    )
+    metric: MetricName
+    window: Window = Field(
+        description="Rolling, by event time: an event counts from its start until one window later."
+    )
+    when: When = Field(description='A limit such as "> 1.25", or one for each of warning and critical.')
+    group_by: tuple[Dimension, ...] = Field(
+        default=(), description="Each group has its own window and incidents."
+    )
+    where: dict[Dimension, Where] = Field(default={}, description="Only events that match count.")
+    min_samples: int = Field(
+        default=1, ge=1, description="Counted events the window must hold before the rule can fire."
+    )
+    notify: tuple[Channel, ...] = Field(default=(), description="Channels to tell.")
+    mode: Literal["live", "shadow"] = Field(
+        default="live", description="Shadow: incidents are recorded, nobody is told."
+    )
+
+    @cached_property
+    def version(self) -> str:
+        """Fingerprint of all that decides when the rule fires; whom it tells is no part of it."""
+        meaning = self.model_dump(mode="json", exclude={"notify", "mode"}, exclude_defaults=True)
+        meaning["group_by"] = sorted(self.group_by)
+        return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()

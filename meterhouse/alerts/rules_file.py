@@ -1,0 +1,225 @@
+"""Reading the rules file: YAML to rules, with one sentence and line per fault.
+
+What belongs here: lines, and words for faults. What does not: what a rule means (`rules.py`).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from meterhouse.alerts.rules import Rule
+from meterhouse.errors import MeterhouseError
+
+NOT_BUILT_KEYS = {
+    "period": "calendar budgets are not built yet; use window for a rolling one",
+    "timezone": "calendar budgets are not built yet, and rolling windows need no time zone",
+    "for": "a rule cannot yet wait until a limit has been crossed for some time; use a longer window or min_samples",
+    "renotify": "repeated messages are not built yet; an incident is told once when it fires and once when it ends",
+    "anomaly": "anomaly rules are not built yet; use a limit in when",
+    "change": "rules on change against the previous window are not built yet; use a limit in when",
+    "budget": "budgets are not built yet; use total_cost with a window",
+    "pace": "budgets are not built yet; use total_cost with a window",
+    "no_data": "rules on missing data are not built yet",
+    "health": "rules on the pipeline's health are not built yet; unpriced_events is a metric",
+    "source": "rules on billed and pipeline data are not built yet; every rule reads metered events",
+    "enforce": "cost controls are not built yet",
+}
+NOT_BUILT_METRICS = (
+    "cost_per_trace", "cached_tokens", "tokens_per_minute", "tokens_per_request", "requests_per_minute", "duration",
+    "time_to_first_token", "image_count", "audio_seconds", "quality_score",
+)  # fmt: skip
+NOT_BUILT_CHANNELS = ("webhook", "email", "pagerduty")
+
+_KEYS = tuple(Rule.model_fields)
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+class RulesError(MeterhouseError):
+    """The rules file is wrong; `faults` holds one sentence per fault, with file and line."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults), "Mend the rules file, then run `meterhouse alerts check`.")
+        self.faults = faults
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with decimals kept as the text they are written in."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: loader.construct_scalar(node))
+
+
+def load_rules(path: Path) -> list[Rule]:
+    """The rules of a file: a list of rules, or a mapping with the key `rules`.
+
+    Raises:
+        RulesError: The file cannot be read, or a rule is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise RulesError([f"{path}: the rules file cannot be read: {reason}."]) from None
+    return parse_rules(text, str(path))
+
+
+def parse_rules(text: str, name: str) -> list[Rule]:
+    """The rules in a YAML text; `name` stands before the line in each fault.
+
+    Raises:
+        RulesError: The text is no YAML, or a rule is wrong.
+    """
+    faults: list[tuple[int, str]] = []
+    rules: list[tuple[int, Rule]] = []
+    for node, data in _rule_nodes(text, name):
+        faults += [(line, f"the key {key!r} stands twice.") for key, line in _repeated_keys(node)]
+        read = _read_rule(data, node)
+        if isinstance(read, Rule):
+            rules.append((_line(_child(node, "name")), read))
+        else:
+            faults += read
+    counts = Counter(rule.name for _, rule in rules)
+    faults += [
+        (line, f"the name {rule.name!r} is used by {counts[rule.name]} rules; every rule needs its own.")
+        for line, rule in rules
+        if counts[rule.name] > 1
+    ]
+    if faults:
+        raise RulesError([f"{name}:{line}: {sentence}" for line, sentence in sorted(set(faults))])
+    return [rule for _, rule in rules]
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the rules file, for editors."""
+    rule = Rule.model_json_schema(by_alias=True)
+    definitions = {"Rule": rule, **rule.pop("$defs", {})}
+    rules = {"type": "array", "items": {"$ref": "#/$defs/Rule"}}
+    nested = {
+        "type": "object",
+        "properties": {"rules": rules},
+        "required": ["rules"],
+        "additionalProperties": False,
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Meterhouse alert rules",
+        "anyOf": [rules, nested],
+        "$defs": definitions,
+    }
+
+
+def _rule_nodes(text: str, name: str) -> list[tuple[yaml.Node, Any]]:
+    """Each rule's YAML node, for its lines, and its data.
+
+    Raises:
+        RulesError: The text is no YAML, or holds something else.
+    """
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        data = loader.construct_document(root) if root else None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "it is not YAML"
+        raise RulesError(
+            [f"{name}:{mark.line + 1 if mark else 1}: the YAML cannot be read: {problem}."]
+        ) from None
+    except ValueError as error:
+        raise RulesError(
+            [f"{name}:1: the YAML holds a value that cannot be read: {error}; put it in quotes."]
+        ) from None
+    if isinstance(data, dict) and list(data) == ["rules"]:
+        root, data = _child(root, "rules"), data["rules"]
+    if data is None:
+        return []
+    if not isinstance(data, list):
+        shape = 'the file must hold a list of rules, or "rules:" with a list below it.'
+        raise RulesError([f"{name}:{_line(root)}: {shape}"])
+    return list(zip(root.value, data, strict=True))
+
+
+def _read_rule(data: Any, node: yaml.Node) -> Rule | list[tuple[int, str]]:
+    """The rule, or line and sentence of each of its faults."""
+    if not isinstance(data, dict):
+        return [(_line(node), "a rule must be a mapping with name, metric, window and when.")]
+    title = f"rule {data['name']!r}" if isinstance(data.get("name"), str) else "the rule"
+    try:
+        return Rule.model_validate(data)
+    except ValidationError as error:
+        return [
+            _explain(details["type"], details["loc"], details["msg"], node, title)
+            for details in error.errors()
+        ]
+
+
+def _explain(
+    kind: str, path: tuple[int | str, ...], text: str, node: yaml.Node, title: str
+) -> tuple[int, str]:
+    place, found = ".".join(part for part in path if isinstance(part, str) and part != "[key]"), node
+    for part in path:
+        found = _child(found, part)
+    line = _line(found)
+    last = str(path[-1]) if path else ""
+    value = found.value if isinstance(found, yaml.ScalarNode) else None
+    if kind == "missing":
+        return line, f"{title} has no {last}; every rule needs name, metric, window and when."
+    if kind == "extra_forbidden":
+        return line, f"{title}: {_unknown_key(path)}"
+    if value in NOT_BUILT_METRICS and last == "metric":
+        return line, f"{title}: the metric {value} is not built yet."
+    if value in NOT_BUILT_CHANNELS and "notify" in path:
+        return line, f"{title}: the channel {value} is not built yet; use slack."
+    if kind == "string_pattern_mismatch" and last == "name":
+        return line, f"{title}: a name is 1 to 100 letters, digits, dots, dashes or underscores."
+    if kind == "too_short":
+        return line, f"{title}: {place} must hold at least one value."
+    if kind == "string_type":
+        return line, f"{title}: {place} must be text; put it in quotes."
+    sentence = f"{title}: {place}: {text.removeprefix('Value error, ')}"
+    return line, sentence if sentence.endswith("?") else f"{sentence}."
+
+
+def _unknown_key(path: tuple[int | str, ...]) -> str:
+    key = str(path[-1])
+    if len(path) > 1:
+        return f"{key!r} is no operator of where; use is, is_not, in, contains, starts_with or ends_with."
+    if key in NOT_BUILT_KEYS:
+        return f"{key!r} cannot be used: {NOT_BUILT_KEYS[key]}."
+    near = get_close_matches(key, _KEYS, 1)
+    return f"unknown key {key!r}; " + (
+        f"did you mean {near[0]!r}?" if near else f"a rule has {', '.join(_KEYS)}."
+    )
+
+
+def _child(node: yaml.Node, part: int | str) -> yaml.Node:
+    """The value below a key or index; the node itself where there is none."""
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == str(part)), node)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        child: yaml.Node = node.value[part]
+        return child
+    return node
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _repeated_keys(node: yaml.Node, depth: int = 3) -> Iterator[tuple[str, int]]:
+    """Keys that stand twice in a rule, its `where` or a condition of it: YAML would silently keep the last."""
+    if not isinstance(node, yaml.MappingNode) or depth == 0:
+        return
+    counts = Counter(str(key.value) for key, _ in node.value if key.tag != _MERGE)
+    yield from ((key, _line(_last(node, key))) for key, count in counts.items() if count > 1)
+    for _, value in node.value:
+        yield from _repeated_keys(value, depth - 1)
+
+
+def _last(node: yaml.MappingNode, key: str) -> yaml.Node:
+    """The last occurrence of a key."""
+    return [found for found, _ in node.value if str(found.value) == key][-1]

@@ -1,0 +1,99 @@
+"""The words of a message, the same for every channel.
+
+What belongs here: the facts a message carries, stored with it in the outbox, and how they read. What does not: how one
+channel lays them out or escapes them (`delivery/`).
+"""
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from meterhouse.alerts.delivery.contract import Message
+from meterhouse.alerts.metrics import METRICS
+from meterhouse.alerts.rules import Rule, window_text
+from meterhouse.control.tables import IncidentRow
+
+Facts = dict[str, Any]
+"""Facts of one message, as JSON: numbers are decimal text, times RFC 3339 UTC."""
+
+
+def facts_of_rule(rule: Rule, sample_count: int) -> Facts:
+    """What a message needs to know of the rule as it was when it fired."""
+    metric = METRICS[rule.metric]
+    return {
+        "metric": metric.title,
+        "unit": metric.unit,
+        "next_step": metric.next_step,
+        "window": window_text(rule.window),
+        "sample_count": sample_count,
+    }
+
+
+def facts(row: IncidentRow, resolved_value: Decimal | None = None, note: str | None = None) -> Facts:
+    """What a message needs to know of the incident as it is now; `resolved_value` is null for an empty window."""
+    return {
+        "incident_id": row.id,
+        "rule": row.rule,
+        "severity": row.severity,
+        "group": json.loads(row.group_key),
+        "limit": row.limit,
+        "value": row.value,
+        "fired_at": row.fired_at.isoformat(),
+        "resolved_at": row.resolved_at.isoformat() if row.resolved_at else None,
+        "resolved_value": None if resolved_value is None else plain_number(resolved_value),
+        "first_event_id": row.first_event_id,
+        "trace_id": row.trace_id,
+        "note": note,
+    }
+
+
+def plain_number(value: Decimal) -> str:
+    """A decimal without trailing zeros and exponent."""
+    return format(value.normalize(), "f")
+
+
+def compose(event: str, facts: Facts) -> Message:
+    """The message about one state change of an incident."""
+    unit = f" {facts['unit']}" if facts["unit"] else ""
+    fired_at = datetime.fromisoformat(facts["fired_at"])
+    lines = [
+        ("Group", group_text(facts["group"])),
+        ("Value", f"{facts['metric']} {facts['value']}{unit}, limit {facts['limit']}{unit}"),
+        ("Window", f"{facts['window']} up to {_time_text(fired_at)}, samples: {facts['sample_count']}"),
+    ]
+    if event == "resolved":
+        resolved_at = datetime.fromisoformat(facts["resolved_at"])
+        value = facts["resolved_value"]
+        now_text = f"{value}{unit}" if value is not None else "too few samples left in the window"
+        lines += [
+            ("Now", f"{now_text}, since {_time_text(resolved_at)}"),
+            ("Lasted", duration_text(resolved_at - fired_at)),
+        ]
+    lines += [("First event", facts["first_event_id"] or "unknown"), ("Trace", facts["trace_id"] or "none")]
+    if facts["note"]:
+        lines.append(("Note", facts["note"]))
+    title = f"{facts['severity']} alert {event}: {facts['rule']}"
+    is_over = event in ("resolved", "retracted")
+    return Message(facts["incident_id"], title, tuple(lines), None if is_over else facts["next_step"])
+
+
+def trial_message(channel: str) -> Message:
+    """The message of `meterhouse alerts send-test`."""
+    lines = (("Channel", channel), ("Meaning", "Alerts sent to this channel arrive. Nothing is wrong."))
+    return Message("test", "Meterhouse test message", lines, None)
+
+
+def group_text(group: dict[str, str | None]) -> str:
+    """A group in words."""
+    named = (f"{name}: {value if value is not None else '(none)'}" for name, value in group.items())
+    return ", ".join(named) or "all events"
+
+
+def duration_text(duration: timedelta) -> str:
+    """A duration in words, to the second."""
+    return str(timedelta(seconds=round(duration.total_seconds())))
+
+
+def _time_text(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,227 @@
+"""`meterhouse demo`: the whole product on a small world on this machine, against the world's ledger of truth.
+
+It does what a user would do, in that order: connect providers, meter calls with the SDK, let the alert rules judge, run
+the main Dagster job, read the report. The world's servers are the sandbox; everything else is the product itself.
+"""
+
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import meterhouse_sdk
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from meterhouse.alerts.judge import watch
+from meterhouse.cli.output import WRONG, JsonFlag, errors_in_words, print_json
+from meterhouse.cli.report import rendered
+from meterhouse.cli.up import dagster_environment
+from meterhouse.connections import registry
+from meterhouse.control.database import reading
+from meterhouse.errors import UsageError
+from meterhouse.events.load import partitions_with_new_files
+from meterhouse.report import build_report
+from meterhouse.settings import PROJECT_ROOT, Settings
+from sandbox.server import Sandbox
+
+MARK = "demo.txt"
+ALERT_SECONDS = 20.0
+
+_OUT = Console(highlight=False)
+_ERR = Console(stderr=True, highlight=False)
+
+
+@errors_in_words()
+def demo(
+    days: Annotated[int, typer.Option(min=2, max=60, help="Whole days of history in the world.")] = 7,
+    seed: Annotated[int, typer.Option(help="Another seed makes another world.")] = 7,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the world's servers up after the report, until Ctrl-C.")
+    ] = False,
+    is_json: JsonFlag = False,
+) -> None:
+    """Run everything end to end on a small world on this machine, and print the report. Nothing leaves the machine.
+
+    It uses METERHOUSE_HOME (`.meterhouse/` by default), and replaces what an earlier demo left there.
+    """
+    started = time.monotonic()
+    home = _fresh_home(Settings().home_path)
+    with Sandbox(days, seed, datetime.now(UTC)) as sandbox:
+        settings = Settings(
+            home=home,
+            rules_file=PROJECT_ROOT / "alert_rules.yaml",
+            slack_webhook_url=sandbox.slack_webhook_url,  # type: ignore[arg-type]
+        )
+        _connect(settings, sandbox)
+        _meter_history(settings, sandbox)
+        alert_seconds = _meter_live(settings, sandbox)
+        _run_main_job(settings)
+        answer = build_report(settings)
+        faults = disagreements(answer, sandbox.ledger) + _lost_calls(settings, sandbox.ledger)
+        if is_json:
+            print_json(answer)
+        else:
+            _OUT.print(rendered(answer, ["provider"]))
+        _conclude(settings, alert_seconds, faults, time.monotonic() - started)
+        if keep:
+            _stay(sandbox)
+    if faults:
+        raise typer.Exit(WRONG)
+
+
+def disagreements(answer: dict[str, Any], ledger: dict[str, Any]) -> list[str]:
+    """Every number of the report that is not, to the last decimal, what the world's ledger says."""
+    truth = ledger["totals"]["all"]
+    names = ("billed", "attributed", "unattributed", "credits", "other", "metered", "provisional")
+    pairs = [(name, answer[name], truth[f"{name}_usd"]) for name in names]
+    pairs += [
+        (f"variance {cause}", answer["variance"][cause], truth["variance"][cause])
+        for cause in truth["variance"]
+    ]
+    billed = {row["provider"]: row["billed"] for row in answer["rows"]}
+    pairs += [
+        (f"billed by {name}", billed.get(name, Decimal(0)), total["billed_usd"])
+        for name, total in ledger["totals"].items()
+        if name != "all"
+    ]
+    faults = [
+        f"{name}: the report says {found}, the ledger {expected}"
+        for name, found, expected in pairs
+        if found != Decimal(expected)
+    ]
+    fired = len([alert for alert in answer["alerts"] if alert["rule"] == "average-cost-per-transaction"])
+    if fired != len(ledger["alerts"]):
+        faults.append(f"alerts: {fired} fired, the ledger has {len(ledger['alerts'])}")
+    return faults
+
+
+def _lost_calls(settings: Settings, ledger: dict[str, Any]) -> list[str]:
+    import duckdb
+
+    with duckdb.connect(settings.published_path, read_only=True) as marts:
+        found = marts.execute(
+            "select count(*), sum(total_input_tokens), sum(total_output_tokens) from marts.fct_transactions"
+        ).fetchone()
+    names = ("transactions", "context_tokens", "generated_tokens")
+    expected = tuple(ledger["events"][name] for name in names)
+    return [] if found == expected else [f"{names}: the marts say {found}, the ledger {expected}"]
+
+
+def _fresh_home(home: Path) -> Path:
+    """The home, emptied of an earlier demo.
+
+    Raises:
+        UsageError: It holds an installation that no demo made.
+    """
+    if (home / "control.db").exists() and not (home / MARK).exists():
+        raise UsageError(
+            f"{home} is a real installation, and the demo would mix its small world into it.",
+            "Run `METERHOUSE_HOME=.meterhouse-demo meterhouse demo`.",
+        )
+    if (home / MARK).exists():
+        shutil.rmtree(home)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (home / MARK).write_text("Made by `meterhouse demo`, which replaces it on its next run.\n")
+    return home
+
+
+def _step(number: int, text: str) -> None:
+    _ERR.print(f"[bold cyan]{number}/5[/bold cyan] {escape(text)}")
+
+
+def _connect(settings: Settings, sandbox: Sandbox) -> None:
+    _step(1, "Connecting OpenAI and Anthropic (on loopback), proving what each key may read")
+    accounts = {
+        "openai": {"admin_key": sandbox.openai_keys.admin, "base_url": sandbox.openai_url},
+        "anthropic": {"admin_key": sandbox.anthropic_keys.admin, "base_url": sandbox.anthropic_url},
+    }
+    for provider, values in accounts.items():
+        registry.add(settings, provider, f"{provider}-demo", values)
+
+
+def _meter_history(settings: Settings, sandbox: Sandbox) -> None:
+    events = sandbox.world.events
+    _step(2, f"Metering {len(events):,} deliveries of AI calls through the SDK, sizes from a recorded trace")
+    (settings.home_path / "landing").mkdir(exist_ok=True)
+    meterhouse_sdk.configure(
+        landing_url=settings.landing_zone_url, producer="demo", max_pending=len(events) + 1
+    )
+    for event in events:
+        meterhouse_sdk.meter(**event)
+    meterhouse_sdk.flush()
+
+
+def _meter_live(settings: Settings, sandbox: Sandbox) -> float:
+    """Meter the runaway agent while the rules watch; seconds from its file to the message at Slack."""
+    _step(3, "An agent goes over its limit while the alert rules watch the landing zone")
+    before = len(sandbox.slack.messages)
+    watcher = threading.Thread(target=watch, args=(settings,), kwargs={"seconds": ALERT_SECONDS}, daemon=True)
+    watcher.start()
+    time.sleep(1.0)
+    for event in sandbox.world.runaway_events:
+        meterhouse_sdk.meter(**event)
+    meterhouse_sdk.flush()
+    landed = time.monotonic()
+    while len(sandbox.slack.messages) == before and watcher.is_alive():
+        time.sleep(0.01)
+    return time.monotonic() - landed
+
+
+def _run_main_job(settings: Settings) -> None:
+    hours = list(partitions_with_new_files(settings))
+    _step(4, "Running the Dagster job refresh_costs: pull, load, build and test the marts, publish")
+    command = [sys.executable, "-m", "orchestration.refresh", *hours]
+    log = settings.home_path / "demo-run.log"
+    process = subprocess.Popen(  # noqa: S603
+        command,
+        cwd=PROJECT_ROOT,
+        env=dagster_environment(settings),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    with log.open("w") as kept, _ERR.status("starting Dagster ...") as status:
+        for line in process.stderr:
+            kept.write(line)
+            if line.rstrip().endswith(("started", "done", "FAILED")):
+                status.update(escape(line.strip()))
+                if line.rstrip().endswith("done"):
+                    _ERR.print(f"      {escape(line.strip())}")
+    if process.wait() != 0:
+        raise UsageError("The main job failed.", f"Its log is {log}.")
+
+
+def _conclude(settings: Settings, alert_seconds: float, faults: list[str], seconds: float) -> None:
+    _step(5, "Checking every total against the world's ledger of truth")
+    for fault in faults:
+        _ERR.print(f"      [red]DISAGREES[/red] {escape(fault)}")
+    if not faults:
+        _ERR.print("      [green]Report and ledger agree to the last decimal.[/green]")
+    _ERR.print(
+        f"      Alert: {alert_seconds:.2f} s from event file to Slack message. All of it took {seconds:.0f} s."
+    )
+    _ERR.print(f"""
+Look next:
+  meterhouse report --by customer         who caused it (also product, agent, model, business_unit, ...)
+  meterhouse connections list             each connection and its status
+  meterhouse up                           the Dagster UI on http://127.0.0.1:3000
+  {settings.published_path}
+                                          the published marts, for any BI tool that reads DuckDB""")
+
+
+def _stay(sandbox: Sandbox) -> None:
+    _ERR.print(
+        f"\nThe world stays up: OpenAI {sandbox.openai_url}, Anthropic {sandbox.anthropic_url}. Ctrl-C ends it."
+    )
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return

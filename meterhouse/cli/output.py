@@ -1,0 +1,100 @@
+"""How commands speak: the answer on stdout, as a table or as JSON; everything else on stderr.
+
+What belongs here: what every command shares (the `--json` flag, tables, JSON, progress, errors in words and
+their exit codes). What does not: any command.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dlt_sources.contract import ProviderError
+from meterhouse.errors import MeterhouseError, UsageError
+
+WRONG, WRONG_USAGE = 1, 2
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print a stable machine answer on stdout.")]
+
+_STDOUT = Console(markup=False, highlight=False)
+_STDERR = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_json(answer: Any) -> None:
+    """The machine answer: money as decimal text, times as RFC 3339 UTC."""
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False, default=_plain))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """The answer for people; None shows as a dash."""
+    table = Table(*columns, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text("-" if cell is None else _shown(cell)) for cell in row))
+    _STDOUT.print(table)
+
+
+def say(text: str) -> None:
+    """A remark for people, on stderr."""
+    _STDERR.print(text)
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Show on stderr that something takes a while: a spinner on a terminal, one line elsewhere."""
+    if _STDERR.is_terminal:
+        with _STDERR.status(text):
+            yield
+    else:
+        say(text)
+        yield
+
+
+@contextmanager
+def errors_in_words() -> Iterator[None]:
+    """Turn the errors meant for users into one sentence, the next step, and the exit code; also a decorator.
+
+    Raises:
+        typer.Exit: With 2 when the usage was wrong, 1 when the thing asked about is.
+    """
+    try:
+        yield
+    except (MeterhouseError, ProviderError) as error:
+        tell_error(error)
+        raise typer.Exit(WRONG_USAGE if isinstance(error, UsageError) else WRONG) from None
+
+
+def tell_error(error: MeterhouseError | ProviderError) -> None:
+    """The error's sentence and next step, on stderr."""
+    _STDERR.print(Text.assemble(("Error: ", "bold red"), error.message))
+    if error.next_step:
+        _STDERR.print(Text.assemble(("Next step: ", "bold"), error.next_step))
+
+
+def rfc3339(moment: datetime) -> str:
+    """A point in time as RFC 3339 in UTC, to the second."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _shown(cell: Any) -> str:
+    if isinstance(cell, datetime):
+        return f"{cell.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if isinstance(cell, list):
+        return ", ".join(map(str, cell))
+    return str(cell)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    raise TypeError(f"{type(value).__name__} has no JSON form here")

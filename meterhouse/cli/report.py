@@ -1,0 +1,149 @@
+"""`meterhouse report`: the report for people, or as JSON."""
+
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from meterhouse.cli.output import JsonFlag, errors_in_words, print_json
+from meterhouse.report import DIMENSIONS, build_report
+from meterhouse.settings import Settings
+
+STATUS_COLOURS = {"connected": "green", "pending": "yellow", "disconnected": "red"}
+CAUSES = {
+    "timing": "billed on a neighbouring day",
+    "quantity": "unmetered (or, if negative, metered twice)",
+    "price": "billed at another price than the list",
+    "unpriced": "metered, but the price book has no price",
+    "unexplained": "billed without a quantity",
+}
+
+
+@errors_in_words()
+def report(
+    first_day: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")
+    ] = None,
+    last_day: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day.")
+    ] = None,
+    by: Annotated[
+        str, typer.Option(help=f"Break down by one or more of: {', '.join(DIMENSIONS)} (comma separated).")
+    ] = "provider",
+    is_json: JsonFlag = False,
+) -> None:
+    """What was billed, who caused it, and why metered and billed differ.
+
+    Examples: `meterhouse report --by customer` · `meterhouse report --by provider,model --from 2026-11-01 --json`
+    """
+    dimensions = [name.strip() for name in by.split(",") if name.strip()]
+    answer = build_report(
+        Settings(), first_day and first_day.date(), last_day and last_day.date(), dimensions or ["provider"]
+    )
+    if is_json:
+        print_json(answer)
+    else:
+        Console(highlight=False).print(rendered(answer, dimensions or ["provider"]))
+
+
+def rendered(answer: dict[str, Any], by: list[str]) -> Group:
+    """The report as a page for a terminal."""
+    title = f"AI spend, {answer['from']} to {answer['to']} (UTC days, {answer['currency']})"
+    return Group(
+        Panel(_summary(answer), title=title, title_align="left"),
+        _breakdown(answer, by),
+        _connections(answer["connections"]),
+        _alerts(answer["alerts"]),
+    )
+
+
+def usd(amount: Decimal) -> str:
+    """An amount for reading: cents, or more places when it is below a cent."""
+    places = Decimal("0.01") if abs(amount) >= Decimal("0.01") or not amount else Decimal("0.000001")
+    return f"{amount.quantize(places, ROUND_HALF_UP):,}"
+
+
+def _summary(answer: dict[str, Any]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(justify="right")
+    grid.add_column(style="dim")
+    coverage = answer["coverage"]
+    share = f"{coverage * 100:.2f} % of billed usage" if coverage is not None else "no usage was billed"
+    grid.add_row(
+        "[bold]Billed[/bold]", f"[bold]{usd(answer['billed'])}[/bold]", "by the providers, days that are over"
+    )
+    grid.add_row("  attributed", usd(answer["attributed"]), share)
+    grid.add_row("  unattributed", usd(answer["unattributed"]), "billed, but nobody metered it")
+    grid.add_row("  credits", usd(answer["credits"]), "")
+    grid.add_row("  other", usd(answer["other"]), "taxes, fees, purchases")
+    grid.add_row(
+        "[bold]Metered[/bold]",
+        f"[bold]{usd(answer['metered'])}[/bold]",
+        "by your applications, at list price",
+    )
+    grid.add_row("Billed − metered", usd(answer["billed"] - answer["metered"]), "credits and other, and:")
+    for cause, meaning in CAUSES.items():
+        grid.add_row(f"  {cause}", usd(answer["variance"][cause]), meaning)
+    grid.add_row("Not billed yet", usd(answer["provisional"]), "estimate from metered calls; in no sum above")
+    return grid
+
+
+def _breakdown(answer: dict[str, Any], by: list[str]) -> Table:
+    table = Table(*by, title=f"By {', '.join(by)}", title_justify="left", header_style="bold")
+    for column in ("billed", "attributed", "metered", "events"):
+        table.add_column(column, justify="right")
+    for row in answer["rows"]:
+        cells = [Text("(none)" if row[name] is None else str(row[name])) for name in by]
+        table.add_row(
+            *cells, *(usd(row[name]) for name in ("billed", "attributed", "metered")), f"{row['events']:,}"
+        )
+    return table
+
+
+def _connections(connections: list[dict[str, Any]]) -> Table:
+    table = Table(
+        "connection",
+        "provider",
+        "status",
+        "reason",
+        title="Connections",
+        title_justify="left",
+        header_style="bold",
+    )
+    for one in connections:
+        status = Text(one["status"], style=STATUS_COLOURS[one["status"]])
+        table.add_row(Text(one["name"]), one["provider"], status, Text(one["reason"]))
+    return table
+
+
+def _alerts(alerts: list[dict[str, Any]]) -> Table | Text:
+    if not alerts:
+        return Text("No alert fired.")
+    table = Table(
+        "rule",
+        "group",
+        "value",
+        "limit",
+        "fired",
+        "resolved",
+        title="Alerts",
+        title_justify="left",
+        header_style="bold",
+    )
+    for alert in alerts:
+        resolved = alert["resolved_at"]
+        table.add_row(
+            Text(alert["rule"]),
+            Text(alert["group"]),
+            Text(alert["value"]),
+            Text(alert["limit"]),
+            f"{alert['fired_at']:%Y-%m-%d %H:%M} UTC",
+            f"{resolved:%Y-%m-%d %H:%M} UTC" if resolved else Text("firing", style="red"),
+        )
+    return table

@@ -1,0 +1,35 @@
+"""`meterhouse up`: the Dagster web UI and daemon together, until Ctrl-C."""
+
+import shutil
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from meterhouse.settings import PROJECT_ROOT, Settings, child_environment
+
+
+def up(ui_port: Annotated[int, typer.Option(help="Port of the Dagster web UI.")] = 3000) -> None:
+    """Start the Dagster web UI and daemon: schedules pull providers, sensors load events and judge alerts. Ctrl-C ends all."""
+    settings = Settings()
+    command = [
+        sys.executable, "-m", "dagster", "dev",
+        "--workspace", str(PROJECT_ROOT / "workspace.yaml"),
+        "--host", "127.0.0.1", "--port", str(ui_port),
+    ]  # fmt: skip
+    typer.echo(f"Dagster: http://127.0.0.1:{ui_port} (Ctrl-C ends it)", err=True)
+    with subprocess.Popen(command, cwd=PROJECT_ROOT, env=dagster_environment(settings)) as process:  # noqa: S603
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            code = process.wait()
+    raise typer.Exit(0 if code in (0, -2) else 1)
+
+
+def dagster_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a Dagster process of this installation; its Dagster home is made when missing."""
+    dagster_home = settings.home_path / "dagster"
+    dagster_home.mkdir(exist_ok=True)
+    shutil.copyfile(PROJECT_ROOT / "dagster.yaml", dagster_home / "dagster.yaml")
+    return child_environment(settings) | {"DAGSTER_HOME": str(dagster_home)}

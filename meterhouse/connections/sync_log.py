@@ -1,0 +1,159 @@
+"""The sync log: what each pull asked for and how it ended, and from it the window to ask for next.
+
+What belongs here: rows of `sync_runs`. What does not: pulling (`sync.py`), judging a connection's health
+(`status.py`).
+"""
+
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+from uuid_utils import uuid7
+
+from dlt_sources.contract import Fault, Provider, Window
+from meterhouse.control.database import reading, session
+from meterhouse.control.tables import ConnectionRow, SyncRunRow
+from meterhouse.errors import UsageError
+from meterhouse.settings import Settings
+
+RUNNING, SUCCEEDED, FAILED = "running", "succeeded", "failed"
+ONE_DAY = timedelta(days=1)
+
+
+def start(settings: Settings, connection_id: str, window: Window, now: datetime) -> str:
+    """Note that a sync of the window began; returns the run's id.
+
+    A run that is never finished (its process was killed) stays `running` and counts for nothing.
+    """
+    run = SyncRunRow(
+        id=str(uuid7()),
+        connection_id=connection_id,
+        window_start=window.start,
+        window_end=window.end,
+        started_at=now,
+        status=RUNNING,
+    )
+    with session(settings) as opened:
+        opened.add(run)
+    return run.id
+
+
+def succeed(
+    settings: Settings, run_id: str, row_count: int, last_data_day: date | None, now: datetime
+) -> None:
+    """Note that the run loaded every day of its window.
+
+    Args:
+        settings: Where the installation lives.
+        run_id: The run.
+        row_count: Rows pulled, over all reports.
+        last_data_day: Newest day that had rows; None when the account had no usage.
+        now: When it ended.
+    """
+    _finish(
+        settings, run_id, status=SUCCEEDED, row_count=row_count, last_data_day=last_data_day, ended_at=now
+    )
+
+
+def fail(
+    settings: Settings, run_id: str, fault: Fault | None, message: str, next_step: str | None, now: datetime
+) -> None:
+    """Note that the run failed.
+
+    Args:
+        settings: Where the installation lives.
+        run_id: The run.
+        fault: The provider's fault; None when the failure was on our side.
+        message: One sentence, without secrets.
+        next_step: How to mend it.
+        now: When it ended.
+    """
+    _finish(
+        settings,
+        run_id,
+        status=FAILED,
+        fault=fault and fault.value,
+        message=message,
+        next_step=next_step,
+        ended_at=now,
+    )
+
+
+def telling_runs(opened: Session, connection_id: str) -> list[SyncRunRow]:
+    """The runs that tell a connection's status: the last ended, the last succeeded, the newest with data."""
+    runs = select(SyncRunRow).where(SyncRunRow.connection_id == connection_id)
+    succeeded = runs.where(SyncRunRow.status == SUCCEEDED)
+    last_first = (SyncRunRow.ended_at.desc(), SyncRunRow.id.desc())
+    found = [
+        opened.scalar(runs.where(SyncRunRow.status != RUNNING).order_by(*last_first).limit(1)),
+        opened.scalar(succeeded.order_by(*last_first).limit(1)),
+        opened.scalar(
+            succeeded.where(SyncRunRow.last_data_day.is_not(None))
+            .order_by(SyncRunRow.last_data_day.desc())
+            .limit(1)
+        ),
+    ]
+    return list({run.id: run for run in found if run is not None}.values())
+
+
+def window_for(
+    settings: Settings,
+    connection: ConnectionRow,
+    provider: Provider,
+    today: date,
+    first_day: date | None = None,
+    last_day: date | None = None,
+) -> Window:
+    """The whole UTC days that the next sync asks for; today is among them, provisionally.
+
+    Without `first_day` these are: on the first sync the provider's history; afterwards everything since the
+    first day that no succeeded sync covers, and the provider's lookback (at least a day, since the newest
+    was unfinished) before it.
+
+    Args:
+        settings: Where the installation lives.
+        connection: Whose sync it is.
+        provider: Its provider.
+        today: The current UTC day.
+        first_day: The user's own first day.
+        last_day: The user's own last day (inclusive); a later one than today means today.
+
+    Raises:
+        UsageError: The days asked for are the wrong way round, or begin after today.
+    """
+    last = min(last_day or today, today)
+    first = first_day or min(_next_first_day(settings, connection, provider, today), last)
+    if first > last:
+        raise UsageError(
+            f"No day to pull lies between {first} and {last} (today is {today}, UTC).",
+            "Give --from a day that is not after --to and not after today.",
+        )
+    return Window(first, last + ONE_DAY)
+
+
+def _next_first_day(settings: Settings, connection: ConnectionRow, provider: Provider, today: date) -> date:
+    succeeded = (SyncRunRow.connection_id == connection.id, SyncRunRow.status == SUCCEEDED)
+    windows = (
+        select(SyncRunRow.window_start, SyncRunRow.window_end)
+        .where(*succeeded)
+        .distinct()
+        .order_by(SyncRunRow.window_start)
+    )
+    with reading(settings) as opened:
+        first_success = opened.scalar(
+            select(SyncRunRow.started_at).where(*succeeded).order_by(SyncRunRow.started_at)
+        )
+        covered = opened.execute(windows).all()
+    if first_success is None:
+        return today - provider.history
+    uncovered = first_success.date() - provider.history
+    for start_day, end_day in covered:
+        if start_day > uncovered:
+            break
+        uncovered = max(uncovered, end_day)
+    return uncovered - max(provider.lookback, ONE_DAY)
+
+
+def _finish(settings: Settings, run_id: str, **outcome: object) -> None:
+    with session(settings) as opened:
+        opened.execute(update(SyncRunRow).where(SyncRunRow.id == run_id).values(**outcome))

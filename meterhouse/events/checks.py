@@ -1,0 +1,132 @@
+"""The checks of an event: every field from text to its type, and one sentence for what is wrong.
+
+What belongs here: types, limits, choices and required fields, as SQL made from `EVENT_FIELDS`. What does not:
+how the text was found in a line (`dialects/`), and what becomes of good and bad events (`reader.py`).
+"""
+
+from meterhouse.events.schema import EVENT_FIELDS, MAX_AMOUNT_USD, Field, Kind
+
+_WHOLE_NUMBER = r"^[+-]?[0-9]+(\.0+)?$"
+_DECIMAL_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+_TIME_WITH_OFFSET = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
+)
+_OUTSIDE_THE_BODY = ("received_at", "source")
+
+MACROS = (
+    r"""CREATE MACRO has_bare_nan(json_text) AS
+        CASE WHEN regexp_matches(json_text, '[:,\[]\s*-?(?i:nan|inf)')
+            THEN regexp_matches(regexp_replace(json_text, '"(?:[^"\\]|\\.)*"', '', 'g'), '(?i)nan|inf')
+            ELSE false END""",
+    """CREATE MACRO shown(value) AS
+        '"' || regexp_replace(left(value, 80), '[[:cntrl:]]', ' ', 'g')
+            || CASE WHEN length(value) > 80 THEN '…' ELSE '' END || '"'""",
+)
+"""DuckDB macros the checks and dialects use."""
+
+
+def typed_fields() -> str:
+    """SQL columns: every field cast from text to its type, NULL where that fails."""
+    return ", ".join(f"{_cast(field)} AS {field.name}" for field in EVENT_FIELDS)
+
+
+def fault(texts: str, typed: str) -> str:
+    """SQL for the first thing wrong with an event, as one sentence; NULL for a good one.
+
+    Args:
+        texts: alias of the relation with the fields as text and the `fault` of the line.
+        typed: alias of the relation with the fields as `typed_fields` made them.
+    """
+    cases = [f"WHEN {texts}.fault IS NOT NULL THEN {texts}.fault"]
+    for field in EVENT_FIELDS:
+        cases += [f"WHEN {test} THEN {sentence}" for test, sentence in _checks(field, texts, typed)]
+    return f"CASE {' '.join(cases)} END"
+
+
+def body_hash(typed: str) -> str:
+    """SQL for the sha256 of a good event's fields, the same for every file format; arrival is left out.
+
+    No value is empty or holds a NUL, so values joined by NUL, nothing standing for NULL, have one reading.
+    """
+    fields = [field.name for field in EVENT_FIELDS if field.name not in _OUTSIDE_THE_BODY]
+    values = ", ".join(f"coalesce({typed}.{name}::VARCHAR, '')" for name in fields)
+    return f"sha256(concat_ws(chr(0), {values}))"
+
+
+def _cast(field: Field) -> str:
+    name = field.name
+    match field.kind:
+        case Kind.TEXT:
+            text = f"lower(trim({name}))" if name == "provider" else name
+            return f"nullif({text}, '')"
+        case Kind.JSON:
+            return f"CASE WHEN json_valid({name}) AND NOT has_bare_nan({name}) THEN json({name})::VARCHAR END"
+        case Kind.TIMESTAMP:
+            return _matching(name, _TIME_WITH_OFFSET, "TIMESTAMPTZ")
+        case Kind.COUNT:
+            return _matching(name, _WHOLE_NUMBER, "BIGINT")
+        case Kind.QUANTITY:
+            return _matching(name, _DECIMAL_NUMBER, "DECIMAL(38, 6)")
+        case Kind.MONEY:
+            return _matching(name, _DECIMAL_NUMBER, "DECIMAL(38, 12)")
+        case Kind.RATIO:
+            return _matching(name, _DECIMAL_NUMBER, "DECIMAL(9, 6)")
+        case Kind.FLAG:
+            return f"CASE lower({name}) WHEN 'true' THEN true WHEN 'false' THEN false END"
+
+
+def _matching(name: str, pattern: str, sql_type: str) -> str:
+    return f"CASE WHEN regexp_matches({name}, '{pattern}') THEN TRY_CAST({name} AS {sql_type}) END"
+
+
+_MEND = {
+    Kind.JSON: "write it as JSON",
+    Kind.TIMESTAMP: "write a time with its offset, as in 2026-11-23T09:30:00Z",
+    Kind.COUNT: "write a whole number of at most 18 digits",
+    Kind.QUANTITY: "write a decimal number",
+    Kind.MONEY: "write an amount in USD as a decimal string",
+    Kind.RATIO: "write a decimal number from 0 to 1",
+    Kind.FLAG: "write true or false",
+}
+
+
+def _checks(field: Field, texts: str, typed: str) -> list[tuple[str, str]]:
+    text, value = f"{texts}.{field.name}", f"{typed}.{field.name}"
+    checks: list[tuple[str, str]] = []
+    if field.is_required:
+        checks.append((f"nullif(trim({text}), '') IS NULL", _missing(field.name)))
+    if field.name == "model":
+        checks.append((f"{value} IS NULL AND {typed}.operation IS DISTINCT FROM 'tool'", _missing("model")))
+    if field.kind == Kind.TEXT:
+        checks.append((f"contains({text}, chr(0))", _wrong(field.name, text, "remove the NUL character")))
+    else:
+        checks.append(
+            (f"{text} IS NOT NULL AND {value} IS NULL", _wrong(field.name, text, _MEND[field.kind]))
+        )
+    if field.choices:
+        listed = ", ".join(f"'{choice}'" for choice in field.choices)
+        mend = f"write one of {', '.join(field.choices)}"
+        checks.append((f"{value} NOT IN ({listed})", _wrong(field.name, text, mend)))
+    if field.kind in (Kind.COUNT, Kind.QUANTITY, Kind.MONEY, Kind.RATIO):
+        mend = "it cannot be negative, leave it out when it is unknown"
+        checks.append((f"{value} < 0", _wrong(field.name, text, mend)))
+    if field.kind in (Kind.COUNT, Kind.QUANTITY, Kind.MONEY):
+        mend = f"it is beyond {MAX_AMOUNT_USD:.0E}, check its unit"
+        checks.append((f"{value} > {MAX_AMOUNT_USD:f}", _wrong(field.name, text, mend)))
+    if field.kind == Kind.RATIO:
+        checks.append((f"{value} > 1", _wrong(field.name, text, _MEND[Kind.RATIO])))
+    if field.name == "metadata":
+        mend = "write a JSON object of strings and numbers"
+        checks.append(
+            (f"{value} IS NOT NULL AND json_type({value}) <> 'OBJECT'", _wrong("metadata", text, mend))
+        )
+    return checks
+
+
+def _missing(name: str) -> str:
+    events = 'every event but one of operation "tool"' if name == "model" else "every event"
+    return f"'`{name}` is missing; {events} must have it'"
+
+
+def _wrong(name: str, text: str, mend: str) -> str:
+    return f"'`{name}` is ' || shown({text}) || '; {mend}'"

@@ -1,0 +1,79 @@
+"""The native dialect: one JSON object per line, named as in `EVENT_FIELDS`.
+
+What belongs here: how a line becomes the event's fields as text, and what happens to fields it should not
+have. What does not: types, limits and choices (`checks.py`), which hold for every dialect.
+
+Numbers are taken from the text of the line, because a JSON reader passes them through a double
+(contract performance-reliability §0.3). Fields we do not know are kept in `metadata`; prompts stay in the
+landing zone and go nowhere else.
+"""
+
+import json
+
+from meterhouse.events.schema import EVENT_FIELDS, Kind
+
+PROMPT_FIELDS = ("system_prompt", "input_messages", "output_text", "prompts_truncated")
+
+_JSON_FIELDS = tuple(field.name for field in EVENT_FIELDS if field.kind == Kind.JSON)
+_SCALAR_FIELDS = tuple(field.name for field in EVENT_FIELDS if field.kind != Kind.JSON)
+_KNOWN_FIELDS = (*(field.name for field in EVENT_FIELDS), *PROMPT_FIELDS)
+
+_A_NUMBER_A_DOUBLE_MAY_BEND = r'"\s*:\s*-?(?:[0-9]+[.eE]|[0-9]{16})'
+_NUMBER_OF_A_FIELD = rf'"({"|".join(_SCALAR_FIELDS)})"\s*:\s*(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)'
+
+
+def fields_as_text(lines: str) -> str:
+    """SQL that reads the relation `lines` (`file_line`, `line`, `is_utf8`) into fields as text.
+
+    Returns:
+        A query with `file_line`, `line`, `fault` (why the line is no event object, else NULL) and one VARCHAR
+        column per field of the event.
+    """
+    as_text = json.dumps(dict.fromkeys((*_SCALAR_FIELDS, *_JSON_FIELDS), "VARCHAR"))
+    without_known = json.dumps(dict.fromkeys(_KNOWN_FIELDS))
+    scalars = ", ".join(f"fields.{name} AS {name}" for name in _SCALAR_FIELDS)
+    return f"""
+        WITH judged AS (
+            SELECT file_line, line, {_FAULT_OF_TEXT} AS fault_of_text FROM {lines}
+        ), keyed AS (
+            SELECT *,
+                CASE WHEN fault_of_text IS NULL THEN json_keys(line) END AS keys,
+                regexp_matches(line, '{_A_NUMBER_A_DOUBLE_MAY_BEND}') AS has_long_number
+            FROM judged
+        ), transformed AS (
+            SELECT *,
+                json_transform(CASE WHEN fault_of_text IS NOT NULL THEN NULL
+                    WHEN has_long_number THEN regexp_replace(line, '{_NUMBER_OF_A_FIELD}', '"\\1":"\\2"', 'g')
+                    ELSE line END, '{as_text}') AS fields,
+                CASE WHEN NOT list_has_all({list(_KNOWN_FIELDS)}, keys)
+                    THEN json_merge_patch(line, '{without_known}')::VARCHAR END AS unknown,
+                CASE WHEN fault_of_text IS NULL AND has_long_number
+                    THEN json_transform(line, '{as_text}') ELSE fields END AS fields_of_json
+            FROM keyed
+        )
+        SELECT file_line, line,
+            CASE WHEN fault_of_text IS NOT NULL THEN fault_of_text
+                WHEN list_unique(keys) <> len(keys)
+                THEN 'the line names a field twice; write each field once'
+                WHEN unknown IS NOT NULL AND json_valid(fields_of_json.metadata)
+                    AND list_has_any(json_keys(unknown), json_keys(fields_of_json.metadata))
+                THEN 'an unknown field stands beside metadata and inside it; write it once, in metadata'
+            END AS fault,
+            {scalars},
+            fields_of_json.usage_raw AS usage_raw,
+            CASE WHEN unknown IS NULL THEN fields_of_json.metadata
+                WHEN fields_of_json.metadata IS NULL THEN unknown
+                WHEN json_valid(fields_of_json.metadata)
+                THEN json_merge_patch(unknown, fields_of_json.metadata)::VARCHAR
+                ELSE fields_of_json.metadata END AS metadata
+        FROM transformed"""  # noqa: S608
+
+
+_FAULT_OF_TEXT = """CASE
+    WHEN NOT is_utf8 THEN 'the line is not UTF-8; write event files in UTF-8'
+    WHEN NOT json_valid(line) THEN 'the line is not valid JSON; write one complete JSON object per line'
+    WHEN json_type(line) <> 'OBJECT'
+    THEN 'the line is a JSON ' || lower(json_type(line)) || ', not an object; write one JSON object per line'
+    WHEN has_bare_nan(line)
+    THEN 'the line holds NaN or Infinity, which JSON does not know; leave a field out when it is unknown'
+END"""

@@ -1,0 +1,215 @@
+"""The landing zone: immutable event files in hour partitions, on a folder, S3 or GCS, by one URL.
+
+What belongs here: finding, reading and writing whole files below the zone, and saying in one sentence why
+that fails. What does not: what stands in the files (`reader.py`), and which were loaded (`ledger.py`).
+
+Layout: `events/date=YYYY-MM-DD/hour=HH/<name>`, the hour of arrival in UTC. Files whose name starts with a
+dot or an underscore, or holds `.tmp`, are still being written and do not exist for us.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+from uuid_utils import uuid7
+
+from meterhouse.errors import MeterhouseError
+from meterhouse.settings import Settings
+
+EVENTS_FOLDER = "events"
+_EVENT_PATH = re.compile(r"events/date=(\d{4}-\d{2}-\d{2})/hour=(\d{2})/([^/]+)")
+_S3_TIMEOUT_SECONDS = 30
+
+
+class LandingZoneError(MeterhouseError):
+    """The landing zone cannot be used; the message names its URL, without secrets, and the cause."""
+
+
+@dataclass(frozen=True)
+class LandingZone:
+    """An opened landing zone; `root` is the path inside `filesystem`, `url` is safe to show."""
+
+    filesystem: pafs.FileSystem
+    root: str
+    url: str
+
+    def path_of(self, url: str) -> str:
+        """Path inside the file system of a file given relative to the zone.
+
+        Raises:
+            LandingZoneError: the path leads out of the zone.
+        """
+        parts = PurePosixPath(url).parts
+        if not parts or parts[0] != EVENTS_FOLDER or ".." in parts or "\\" in url:
+            raise LandingZoneError(
+                f"{url!r} is not a path below {EVENTS_FOLDER}/ of the landing zone {self.url}.",
+                "Name the file relative to the zone.",
+            )
+        if isinstance(self.filesystem, pafs.LocalFileSystem):
+            resolved = Path(self.root, url).resolve()
+            if not resolved.is_relative_to(Path(self.root).resolve()):
+                raise LandingZoneError(
+                    f"{url!r} leads out of the landing zone {self.url}.", "Remove the link."
+                )
+        return f"{self.root}/{url}"
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """A file: `url` relative to the zone, hour `partition` (`YYYY-MM-DDTHH`), size, last change (UTC)."""
+
+    url: str
+    partition: str
+    size_bytes: int
+    modified_at: datetime
+
+
+def open_landing_zone(settings: Settings) -> LandingZone:
+    """Open the landing zone; the folder in the home is made when missing, a place set by URL must exist.
+
+    Raises:
+        LandingZoneError: the URL is of no known kind, or cannot be reached.
+    """
+    raw = settings.landing_zone_url
+    shown = _without_secrets(raw)
+    with _explained(shown):
+        filesystem, root = _file_system(raw, settings.landing_endpoint_url)
+        if settings.landing_url is None:
+            filesystem.create_dir(root, recursive=True)
+        elif filesystem.get_file_info(root).type == pafs.FileType.NotFound:
+            raise FileNotFoundError("it does not exist")
+    return LandingZone(filesystem, root, shown)
+
+
+def list_files(zone: LandingZone, partition: str | None = None) -> list[LandingFile]:
+    """Event files of one partition (`YYYY-MM-DDTHH`), or of all, in order of their names.
+
+    Raises:
+        LandingZoneError: the zone cannot be listed.
+    """
+    folder = EVENTS_FOLDER if partition is None else partition_folder(partition)
+    selector = pafs.FileSelector(zone.path_of(folder), allow_not_found=True, recursive=True)
+    with _explained(zone.url):
+        found = zone.filesystem.get_file_info(selector)
+    files = (_landing_file(zone, info) for info in found if info.is_file)
+    return sorted((file for file in files if file is not None), key=lambda file: file.url)
+
+
+def list_partitions(zone: LandingZone) -> list[str]:
+    """Hours (`YYYY-MM-DDTHH`) that hold event files, oldest first."""
+    return sorted({file.partition for file in list_files(zone)})
+
+
+def read_bytes(zone: LandingZone, url: str) -> bytes:
+    """The whole content of one file, as stored.
+
+    Raises:
+        LandingZoneError: it cannot be read.
+    """
+    path = zone.path_of(url)
+    with _explained(zone.url), zone.filesystem.open_input_stream(path, compression=None) as stream:
+        content: bytes = stream.read()
+        return content
+
+
+def write_file(zone: LandingZone, url: str, content: bytes) -> None:
+    """Write one file so that it appears whole: aside, fsync and rename on a folder, one upload elsewhere.
+
+    Raises:
+        LandingZoneError: it cannot be written, or leads out of the zone.
+    """
+    path = zone.path_of(url)
+    with _explained(zone.url):
+        if isinstance(zone.filesystem, pafs.LocalFileSystem):
+            _write_aside(Path(path), content)
+            return
+        with zone.filesystem.open_output_stream(path, compression=None) as stream:
+            stream.write(content)
+
+
+def partition_folder(partition: str) -> str:
+    """Folder of an hour `YYYY-MM-DDTHH`, relative to the zone.
+
+    Raises:
+        ValueError: it is not an hour.
+    """
+    hour = datetime.strptime(partition, "%Y-%m-%dT%H").replace(tzinfo=UTC)
+    return f"{EVENTS_FOLDER}/date={hour:%Y-%m-%d}/hour={hour:%H}"
+
+
+def _landing_file(zone: LandingZone, info: pafs.FileInfo) -> LandingFile | None:
+    url = info.path.removeprefix(f"{zone.root}/")
+    match = _EVENT_PATH.fullmatch(url)
+    if match is None or match[3].startswith((".", "_")) or ".tmp" in match[3]:
+        return None
+    modified_at = info.mtime if info.mtime is not None else datetime.now(UTC)
+    return LandingFile(url, f"{match[1]}T{match[2]}", info.size, modified_at.astimezone(UTC))
+
+
+def _file_system(url: str, endpoint_url: str | None) -> tuple[pafs.FileSystem, str]:
+    parts = urlsplit(url)
+    if parts.scheme == "":
+        return pafs.LocalFileSystem(), str(Path(url).expanduser().resolve())
+    if parts.scheme == "file":
+        return pafs.LocalFileSystem(), str(Path(parts.path).resolve())
+    if parts.scheme == "gs":
+        return pafs.GcsFileSystem(), f"{parts.netloc}{parts.path}".rstrip("/")
+    if parts.scheme == "s3":
+        return _s3(parts.netloc, endpoint_url), f"{parts.netloc}{parts.path}".rstrip("/")
+    raise ValueError(f"{parts.scheme}:// is not a folder, file://, s3:// or gs:// URL")
+
+
+def _s3(bucket: str, endpoint_url: str | None) -> pafs.S3FileSystem:
+    options: dict[str, object] = {
+        "connect_timeout": _S3_TIMEOUT_SECONDS,
+        "request_timeout": _S3_TIMEOUT_SECONDS,
+    }
+    if endpoint_url is None:
+        return pafs.S3FileSystem(region=pafs.resolve_s3_region(bucket), **options)
+    endpoint = urlsplit(endpoint_url)
+    return pafs.S3FileSystem(
+        endpoint_override=endpoint.netloc, scheme=endpoint.scheme, region="us-east-1", **options
+    )
+
+
+def _write_aside(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{uuid7()}.tmp")
+    try:
+        with aside.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _without_secrets(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else parts.path
+
+
+@contextmanager
+def _explained(shown_url: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, pa.ArrowException) as error:
+        cause = " ".join(str(error).split())[:300].rstrip(".")
+        raise LandingZoneError(
+            f"The landing zone {shown_url} cannot be used: {cause}.",
+            "Check METERHOUSE_LANDING_URL, that the place exists and that this machine may use it.",
+        ) from None

@@ -1,0 +1,158 @@
+"""The lines of an event file: from bytes, packed or not, to numbered text.
+
+What belongs here: unpacking, what can be saved from a broken file, line numbers, UTF-8. What does not: what
+stands in a line (`dialects/`), or whether it is a good event (`checks.py`).
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from meterhouse.events.schema import EVENT_SCHEMA
+
+_GZIP_WINDOW = 31
+_PIECE_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of one file that are not blank.
+
+    `table` has `file_line` (from 1), `line` and `is_utf8`. `damage` says what is broken about the file as a
+    whole, `tail` is the cut-off text after its last whole line. `ends_whole` is false when the last line has
+    no line end, as in a file that is still being written.
+    """
+
+    table: pl.DataFrame
+    damage: str | None = None
+    tail: str | None = None
+    ends_whole: bool = True
+
+
+def read_lines(url: str, content: bytes, connection: duckdb.DuckDBPyConnection) -> Lines:
+    """Lines of a `.jsonl[.gz|.zst]` or `.parquet` file; a Parquet row becomes a JSON line."""
+    if url.endswith(".parquet"):
+        return _parquet_lines(content, connection)
+    text, damage = _unpack(url, content)
+    if damage is None:
+        return Lines(_number(text), ends_whole=text.endswith(b"\n") or not text)
+    whole, _, tail = text.rpartition(b"\n")
+    return Lines(_number(whole), damage, tail.decode("utf-8", "replace") or None)
+
+
+def _unpack(url: str, content: bytes) -> tuple[bytes, str | None]:
+    if url.endswith(".gz"):
+        return _unpack_gzip(content)
+    if url.endswith(".zst"):
+        return _unpack_zstd(content)
+    return content, None
+
+
+def _unpack_gzip(content: bytes) -> tuple[bytes, str | None]:
+    """Unpack all members; of a broken one, everything before the first byte that cannot be unpacked."""
+    unpacked: list[bytes] = []
+    rest = content
+    while rest:
+        member = zlib.decompressobj(_GZIP_WINDOW)
+        try:
+            unpacked.append(member.decompress(rest))
+        except zlib.error as error:
+            unpacked.append(_salvage_gzip(rest))
+            return b"".join(unpacked), f"the gzip stream is damaged ({error})"
+        if not member.eof:
+            return b"".join(unpacked), "the gzip stream is cut off before its end"
+        rest = member.unused_data.lstrip(b"\0")
+    return b"".join(unpacked), None if content else "the gzip stream is empty"
+
+
+def _salvage_gzip(content: bytes) -> bytes:
+    member = zlib.decompressobj(_GZIP_WINDOW)
+    saved: list[bytes] = []
+    for start in range(0, len(content), _PIECE_BYTES):
+        piece = content[start : start + _PIECE_BYTES]
+        before = member.copy()
+        try:
+            saved.append(member.decompress(piece))
+        except zlib.error:
+            saved.append(_salvage_piece(before, piece))
+            break
+    return b"".join(saved)
+
+
+def _salvage_piece(member: "zlib._Decompress", piece: bytes) -> bytes:
+    saved: list[bytes] = []
+    for position in range(len(piece)):
+        try:
+            saved.append(member.decompress(piece[position : position + 1]))
+        except zlib.error:
+            break
+    return b"".join(saved)
+
+
+def _unpack_zstd(content: bytes) -> tuple[bytes, str | None]:
+    unpacked: list[bytes] = []
+    try:
+        with pa.input_stream(pa.BufferReader(content), compression="zstd") as stream:
+            while piece := stream.read(_PIECE_BYTES):
+                unpacked.append(piece)
+    except OSError as error:
+        return b"".join(unpacked), f"the zstd stream is damaged or cut off ({error})"
+    return b"".join(unpacked), None if content else "the zstd stream is empty"
+
+
+def _number(text: bytes) -> pl.DataFrame:
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    foreign_lines = _lines_not_utf8(text)
+    if foreign_lines:
+        text = text.decode("utf-8", "replace").encode()
+    lines = pl.read_lines(text, row_index_name="file_line", row_index_offset=1)
+    return lines.filter(pl.col("line").str.strip_chars() != "").select(
+        pl.col("file_line").cast(pl.Int64),
+        "line",
+        is_utf8=~pl.col("file_line").is_in(foreign_lines),
+    )
+
+
+def _lines_not_utf8(text: bytes) -> list[int]:
+    if _is_utf8(text):
+        return []
+    return [number for number, line in enumerate(text.split(b"\n"), 1) if not _is_utf8(line)]
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _parquet_lines(content: bytes, connection: duckdb.DuckDBPyConnection) -> Lines:
+    """Rows as JSON, known fields as text: every format passes the same checks and gives the same hash."""
+    try:
+        rows = pq.read_table(pa.BufferReader(content))
+    except (pa.ArrowException, OSError) as error:
+        cause = " ".join(str(error).split())[:200]
+        return Lines(_number(b""), f"the Parquet file is damaged or cut off ({cause})")
+    known = {name: pa.string() for name in EVENT_SCHEMA.names}
+    fields = ", ".join(
+        f"{_quoted(name)} := {_quoted(name)}" + ("::VARCHAR" if name in known else "")
+        for name in rows.column_names
+    )
+    connection.register("parquet_rows", rows)
+    query = (
+        "SELECT row_number() OVER ()::BIGINT AS file_line, "  # noqa: S608
+        f"to_json(struct_pack({fields}))::VARCHAR AS line, true AS is_utf8 FROM parquet_rows"
+    )
+    try:
+        return Lines(connection.sql(query).pl())
+    finally:
+        connection.unregister("parquet_rows")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,204 @@
+"""Loading: new event files of an hour of arrival into `raw_metering`, at least once and hardly ever twice.
+
+The order is the guarantee. Files are read, checked and priced into the spool with no lock held; under the
+warehouse lock they are loaded, and only then written into the ledger. A kill at any point leaves files the
+ledger does not know, which the next run loads again; the silver model keeps the latest load of each file
+and line. dlt's working folder lives in the spool of the run, so no package can stay pending and block the
+next one. What does not belong here: reading (`reader.py`) and prices (`pricing/`).
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dlt
+import duckdb
+from uuid_utils import uuid7
+
+from meterhouse.control.database import reading, session
+from meterhouse.control.tables import LandingFileRow
+from meterhouse.events import ledger
+from meterhouse.events.landing import list_files, open_landing_zone
+from meterhouse.events.ledger import FileStatus
+from meterhouse.events.schema import REJECT_SCHEMA, WAREHOUSE_SCHEMA
+from meterhouse.events.spool import SpooledFile, spool_file, stamp
+from meterhouse.pricing.book import load_price_book
+from meterhouse.settings import Settings
+from meterhouse.warehouse.lock import warehouse
+
+DATASET = "raw_metering"
+_TABLES = {"events": WAREHOUSE_SCHEMA, "rejected_events": REJECT_SCHEMA}
+_SPOOL_KEPT = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What one load did; counts of files and of lines."""
+
+    partition: str
+    file_count: int = 0
+    event_count: int = 0
+    rejected_count: int = 0
+    duplicate_count: int = 0
+    waiting_count: int = 0
+    duplicate_file_count: int = 0
+
+
+def partitions_with_new_files(settings: Settings) -> dict[str, str]:
+    """Hours of arrival (`YYYY-MM-DDTHH`) with files that are due, oldest first.
+
+    Returns:
+        Per hour a fingerprint of its due files, which changes when they do.
+
+    Raises:
+        LandingZoneError: the landing zone cannot be read.
+    """
+    files = list_files(open_landing_zone(settings))
+    with reading(settings) as transaction:
+        due = ledger.to_load(transaction, files, settings.settle_seconds, datetime.now(UTC))
+    by_partition: dict[str, list[str]] = {}
+    for file, why in due:
+        by_partition.setdefault(file.partition, []).append(f"{file.url} {why}")
+    return {
+        partition: hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+        for partition, lines in sorted(by_partition.items())
+    }
+
+
+def load_partition(settings: Settings, partition: str) -> LoadResult:
+    """Load the event files of one hour of arrival (`YYYY-MM-DDTHH`) that are due; safe to repeat at any time.
+
+    Raises:
+        LandingZoneError: the landing zone cannot be read.
+        WarehouseBusyError: the warehouse stayed busy.
+    """
+    zone = open_landing_zone(settings)
+    files = list_files(zone, partition)
+    now = datetime.now(UTC)
+    with reading(settings) as transaction:
+        due = [file for file, _ in ledger.to_load(transaction, files, settings.settle_seconds, now)]
+    if not due:
+        return LoadResult(partition)
+    book = load_price_book()
+    with _spool_folder(settings) as folder:
+        spooled = [spool_file(zone, file, book, settings.settle_seconds, now, folder) for file in due]
+        with warehouse(settings, f"load the events of {partition}") as path:
+            return _load(settings, partition, spooled, path, folder)
+
+
+def ensure_event_tables(settings: Settings) -> None:
+    """Make the tables of `raw_metering` when no event file has arrived yet, so that dbt finds its sources.
+
+    Raises:
+        WarehouseBusyError: the warehouse stayed busy.
+    """
+    with warehouse(settings, "make the event tables") as path, _spool_folder(settings) as folder:
+        with duckdb.connect(str(path)) as connection:
+            found = connection.execute(
+                "SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_name IN ?",
+                [DATASET, list(_TABLES)],
+            ).fetchone()
+        if found != (len(_TABLES),):
+            _append(path, folder, [], str(uuid7()), datetime.now(UTC))
+
+
+def _load(
+    settings: Settings, partition: str, spooled: list[SpooledFile], path: Path, folder: Path
+) -> LoadResult:
+    """Load what is still due, under the lock: a run that waited for another one may find its files loaded."""
+    now = datetime.now(UTC)
+    with reading(settings) as transaction:
+        files = [file.file for file in spooled]
+        due = {file.url for file, _ in ledger.to_load(transaction, files, settings.settle_seconds, now)}
+        loaded = ledger.loaded_contents(transaction, [file.content_sha256 for file in spooled])
+        last = ledger.last_loaded_at(transaction)
+    load_id = str(uuid7())
+    loaded_at = now if last is None else max(now, last + timedelta(microseconds=1))
+    rows = [_ledger_row(file, loaded, load_id, loaded_at) for file in spooled if file.file.url in due]
+    to_append = {row.url for row in rows if row.status == FileStatus.LOADED}
+    if to_append:
+        _append(path, folder, [file for file in spooled if file.file.url in to_append], load_id, loaded_at)
+    with session(settings) as transaction:
+        for row in rows:
+            ledger.record(transaction, row)
+    return _result(partition, rows)
+
+
+def _ledger_row(
+    file: SpooledFile, loaded: dict[str, str], load_id: str, loaded_at: datetime
+) -> LandingFileRow:
+    """What becomes of a file; `loaded` remembers the contents of this load too."""
+    first = (
+        loaded.setdefault(file.content_sha256, file.file.url) if file.waiting_for is None else file.file.url
+    )
+    row = LandingFileRow(
+        url=file.file.url,
+        partition=file.file.partition,
+        size_bytes=file.file.size_bytes,
+        content_sha256=file.content_sha256,
+        first_seen_at=loaded_at,
+    )
+    if file.waiting_for is not None:
+        row.status, row.note = FileStatus.WAITING, f"{file.waiting_for}; it may still be arriving"
+    elif first != file.file.url:
+        row.status, row.note = FileStatus.DUPLICATE, f"same content as {first}"
+    else:
+        row.status, row.load_id, row.loaded_at = FileStatus.LOADED, load_id, loaded_at
+        row.line_count = file.event_count + file.rejected_count + file.duplicate_count
+        row.good_count, row.rejected_count = file.event_count, file.rejected_count
+        row.duplicate_count = file.duplicate_count
+    return row
+
+
+def _append(path: Path, folder: Path, files: list[SpooledFile], load_id: str, loaded_at: datetime) -> None:
+    """Append the spooled rows to both tables, in one dlt package with a working folder of its own."""
+    events, rejects = folder / "events.parquet", folder / "rejected_events.parquet"
+    stamp([file.events_path for file in files], WAREHOUSE_SCHEMA, load_id, loaded_at, events)
+    stamp([file.rejects_path for file in files], REJECT_SCHEMA, load_id, loaded_at, rejects)
+    pipeline = dlt.pipeline(
+        "metered_events",
+        pipelines_dir=str(folder / "dlt"),
+        destination=dlt.destinations.duckdb(str(path)),
+        dataset_name=DATASET,
+    )
+    pipeline.extract([_resource("events", events), _resource("rejected_events", rejects)])
+    pipeline.normalize()
+    pipeline.load(workers=1)
+
+
+def _resource(table: str, file: Path) -> Any:
+    def rows() -> Iterator[Any]:
+        yield dlt.mark.with_file_import(str(file), "parquet", hints=_TABLES[table].empty_table())
+
+    return dlt.resource(rows, name=table, write_disposition="append")
+
+
+@contextmanager
+def _spool_folder(settings: Settings) -> Iterator[Path]:
+    """A folder for this run alone; those that killed runs left behind are removed after a day."""
+    spool = settings.home_path / "spool"
+    spool.mkdir(exist_ok=True)
+    for left in spool.iterdir():
+        if datetime.now(UTC) - datetime.fromtimestamp(left.stat().st_mtime, UTC) > _SPOOL_KEPT:
+            shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(dir=spool) as folder:
+        yield Path(folder)
+
+
+def _result(partition: str, rows: Sequence[LandingFileRow]) -> LoadResult:
+    loaded = [row for row in rows if row.status == FileStatus.LOADED]
+    return LoadResult(
+        partition=partition,
+        file_count=len(loaded),
+        event_count=sum(row.good_count or 0 for row in loaded),
+        rejected_count=sum(row.rejected_count or 0 for row in loaded),
+        duplicate_count=sum(row.duplicate_count or 0 for row in loaded),
+        waiting_count=sum(row.status == FileStatus.WAITING for row in rows),
+        duplicate_file_count=sum(row.status == FileStatus.DUPLICATE for row in rows),
+    )

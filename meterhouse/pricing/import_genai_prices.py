@@ -1,0 +1,206 @@
+"""Development tool that writes the price book seeds from the installed data package `genai-prices` (MIT).
+
+Run: `python -m meterhouse.pricing.import_genai_prices`. What belongs here: flattening of that package. What
+does not: reading the seeds (`book.py`). Only what the source says is written: a tier, a cache duration or a
+modality without a price there has no row, and its events stay unpriced.
+
+A tier's sheet starts where the source first gives that tier a price of its own; what the tier does not
+override it takes from the standard sheet of the day, as the source does (contract focus-prices-otel §2).
+"""
+
+import csv
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from decimal import ROUND_HALF_UP, Decimal
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from genai_prices.data import providers
+from genai_prices.types import (
+    ClauseEquals,
+    ClauseOr,
+    ClauseStartsWith,
+    ModelInfo,
+    ModelPrice,
+    Provider,
+    StartDateConstraint,
+    TieredPrices,
+)
+
+from meterhouse.pricing.book import SEEDS_FOLDER
+
+PROVIDERS = ("openai", "anthropic")
+RETRIEVED_AT = "2026-11-23T00:00:00Z"
+"""When the installed release was fetched; changes with it."""
+
+PRICE_COLUMNS = [
+    "provider",
+    "model",
+    "tier",
+    "token_type",
+    "above_input_tokens",
+    "valid_from",
+    "valid_to",
+    "unit_price_usd",
+    "price_version",
+    "source",
+    "source_version",
+    "retrieved_at",
+]
+
+TIER_CONTEXTS: dict[str, dict[str, str]] = {
+    "standard": {},
+    "batch": {"processing": "batch"},
+    "flex": {"service_tier": "flex"},
+    "priority": {"service_tier": "priority"},
+}
+"""Our tiers as the source's request context; its `fast` is no tier of ours."""
+
+_MILLION, _THOUSAND, _HOUR_SECONDS = Decimal(1_000_000), Decimal(1_000), Decimal(3_600)
+UNITS: dict[str, tuple[str, Decimal]] = {
+    "input_mtok": ("input", _MILLION),
+    "cache_read_mtok": ("cache_read", _MILLION),
+    "cache_write_mtok": ("cache_write_5m", _MILLION),
+    "cache_write_1h_mtok": ("cache_write_1h", _MILLION),
+    "output_mtok": ("output", _MILLION),
+    "input_audio_mtok": ("audio_input", _MILLION),
+    "output_audio_mtok": ("audio_output", _MILLION),
+    "input_image_mtok": ("image_input", _MILLION),
+    "output_image_mtok": ("image_output", _MILLION),
+    "input_mchars": ("characters", _MILLION),
+    "audio_hours": ("audio_seconds", _HOUR_SECONDS),
+    "web_searches_kcount": ("web_searches", _THOUSAND),
+    "storage_searches_kcount": ("file_search", _THOUSAND),
+}
+"""The source's price keys as our token types, and the units their prices are per."""
+
+_NO_BUCKET = ("input_audio_hours", "cache_audio_read_mtok", "cache_image_read_mtok")
+"""Price keys left out: audio hours are priced once, and events have no bucket for cached audio or images."""
+
+_ENDINGS = {"openai": ("", "-preview"), "anthropic": ("", "-latest")}
+"""What providers append to the prefix of a `starts_with` clause to make a real model name."""
+
+Row = dict[str, str]
+
+
+def main(folder: Path = SEEDS_FOLDER) -> None:
+    """Write `price_book.csv` and `model_aliases.csv` into the folder."""
+    chosen = [provider for provider in providers if provider.id in PROVIDERS]
+    prices = [
+        row for provider in chosen for model in provider.models for row in _model_rows(provider.id, model)
+    ]
+    aliases = [row for provider in chosen for row in _alias_rows(provider)]
+    _write(folder / "price_book.csv", PRICE_COLUMNS, prices)
+    _write(folder / "model_aliases.csv", ["provider", "alias", "model"], aliases)
+
+
+def _model_rows(provider_id: str, model: ModelInfo) -> Iterator[Row]:
+    for tier, context in TIER_CONTEXTS.items():
+        starts = _sheet_starts(model, context)
+        for start, end in pairwise([*starts, None]):
+            prices = model.get_prices(datetime.combine(start or date.min, time(), UTC), context)
+            sheet = list(_sheet_rows(prices))
+            stamp = _price_version(provider_id, model.id, tier, start, sheet)
+            for token_type, above, unit_price in sheet:
+                values = (
+                    provider_id,
+                    model.id,
+                    tier,
+                    token_type,
+                    above,
+                    _day(start),
+                    _day(end),
+                    unit_price,
+                    *stamp,
+                )
+                yield dict(zip(PRICE_COLUMNS, values, strict=True))
+
+
+def _sheet_starts(model: ModelInfo, context: dict[str, str]) -> list[date | None]:
+    """Days on which a sheet of the tier starts, None for the beginning of time."""
+    conditions = [] if isinstance(model.prices, ModelPrice) else [price.constraint for price in model.prices]
+    standard = {None, *(_start(constraint) for constraint in conditions)}
+    if not context:
+        return sorted(standard, key=lambda day: day or date.min)
+    own = {_start(v.constraint) for v in model.price_variants or () if v.when == context}
+    if not own:
+        return []
+    first = min(own, key=lambda day: day or date.min)
+    later = {day for day in standard | own if (day or date.min) > (first or date.min)}
+    return sorted({first, *later}, key=lambda day: day or date.min)
+
+
+def _start(constraint: Any) -> date | None:
+    if constraint is None:
+        return None
+    if isinstance(constraint, StartDateConstraint):
+        return constraint.start_date
+    raise ValueError(f"{constraint!r} is no start date; a price by time of day needs a rule of its own")
+
+
+def _sheet_rows(prices: ModelPrice) -> Iterator[tuple[str, str, str]]:
+    """Token type, threshold and unit price of a sheet; every threshold is a full list."""
+    given = {key: price for key, price in vars(prices).items() if price is not None and key not in _NO_BUCKET}
+    tiered = [price for price in given.values() if isinstance(price, TieredPrices)]
+    for above in sorted({0, *(tier.start for price in tiered for tier in price.tiers)}):
+        for key, price in given.items():
+            token_type, units = UNITS[key]
+            yield token_type, str(above), _plain(_price_above(price, above) / units)
+
+
+def _price_above(price: Decimal | TieredPrices, above: int) -> Decimal:
+    if isinstance(price, Decimal):
+        return price
+    return next((tier.price for tier in reversed(price.tiers) if tier.start <= above), price.base)
+
+
+def _plain(unit_price: Decimal) -> str:
+    rounded = unit_price.quantize(Decimal("1e-18"), ROUND_HALF_UP)
+    return f"{rounded:f}".rstrip("0").rstrip(".")
+
+
+def _price_version(
+    provider_id: str, model: str, tier: str, start: date | None, sheet: list[tuple[str, str, str]]
+) -> tuple[str, str, str, str]:
+    """Version (a hash: equal prices keep their version), source, its version, day of retrieval."""
+    content = repr((provider_id, model, tier, _day(start), sorted(sheet)))
+    source_version = version("genai-prices")
+    return hashlib.sha256(content.encode()).hexdigest()[:12], "genai-prices", source_version, RETRIEVED_AT
+
+
+def _day(day: date | None) -> str:
+    return "" if day is None else f"{day:%Y-%m-%d}T00:00:00Z"
+
+
+def _alias_rows(provider: Provider) -> Iterator[Row]:
+    """Names that can be listed and that the source itself resolves to the model; every model names itself."""
+    for model in provider.models:
+        names = {model.id, *_listed_names(model.match, _ENDINGS[provider.id])}
+        for name in sorted(names):
+            found = provider.find_model(name)
+            if name == model.id or (found is not None and found.id == model.id):
+                yield {"provider": provider.id, "alias": name.lower(), "model": model.id}
+
+
+def _listed_names(clause: Any, endings: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(clause, ClauseOr):
+        for part in clause.or_:
+            yield from _listed_names(part, endings)
+    elif isinstance(clause, ClauseEquals):
+        yield clause.equals
+    elif isinstance(clause, ClauseStartsWith) and clause.starts_with[-1].isalnum():
+        yield from (clause.starts_with + ending for ending in endings)
+
+
+def _write(path: Path, columns: list[str], rows: list[Row]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""The report: what was billed, who caused it, and why metered and billed differ, from the published marts.
+
+`build_report` gives the stable JSON shape that `meterhouse report --json` prints; the command line renders the same
+object for people. It reads the published file and the control database only, never the warehouse.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+from sqlalchemy import select
+
+from meterhouse.connections.overview import overview
+from meterhouse.control.database import reading
+from meterhouse.control.tables import IncidentRow
+from meterhouse.errors import MeterhouseError, UsageError
+from meterhouse.settings import Settings
+
+_DIMENSIONS = {
+    "provider": "provider",
+    "connection": "connection_name",
+    "model": "model",
+    "token_type": "token_type",
+    "tier": "tier",
+    "project": "provider_project",
+    "customer": "customer",
+    "product": "product",
+    "subscriber": "subscriber_id",
+    "agent": "agent",
+    "workflow": "workflow",
+    "task_type": "task_type",
+    "business_unit": "business_unit",
+    "environment": "environment",
+    "credential": "credential_name",
+}
+DIMENSIONS = tuple(_DIMENSIONS)
+"""What `--by` accepts."""
+_NOT_OF_EVENTS = frozenset({"token_type"})
+
+_TOTALS = """
+    select
+        min(cost_date) as first_day,
+        max(cost_date) as last_day,
+        coalesce(sum(billed_cost_usd), 0) as billed,
+        coalesce(sum(billed_cost_usd) filter (where allocation = 'attributed'), 0) as attributed,
+        coalesce(sum(billed_cost_usd) filter (where allocation = 'unattributed'), 0) as unattributed,
+        coalesce(sum(billed_cost_usd) filter (where allocation = 'credits'), 0) as credits,
+        coalesce(sum(billed_cost_usd) filter (where allocation = 'other'), 0) as other,
+        coalesce(sum(estimated_usd), 0) as provisional
+    from marts.fct_attributed_costs
+    where cost_date between $first and $last
+"""
+_VARIANCE = """
+    select
+        coalesce(sum(metered_cost_usd), 0) as metered,
+        coalesce(sum(timing_usd), 0) as timing,
+        coalesce(sum(quantity_usd), 0) as quantity,
+        coalesce(sum(price_usd), 0) as price,
+        coalesce(sum(unpriced_usd), 0) as unpriced,
+        coalesce(sum(unexplained_usd), 0) as unexplained
+    from marts.fct_reconciliation
+    where not is_provisional and reconciliation_date between $first and $last
+"""
+_ROWS = """
+    with costs as (
+        select
+            {columns},
+            sum(billed_cost_usd) as billed,
+            sum(billed_cost_usd) filter (where allocation = 'attributed') as attributed,
+            sum(metered_cost_usd) filter (where not is_provisional) as metered
+        from marts.fct_attributed_costs
+        left join (select connection_id, connection_name from marts.dim_connection) using (connection_id)
+        where cost_date between $first and $last
+        group by all
+    ),
+    transactions as (
+        select {event_columns}, count(*) as events
+        from marts.fct_transactions
+        left join (select connection_id, connection_name from marts.dim_connection) using (connection_id)
+        where event_date between $first and $last
+        group by all
+    )
+    select
+        {merged},
+        coalesce(costs.billed, 0) as billed,
+        coalesce(costs.attributed, 0) as attributed,
+        coalesce(costs.metered, 0) as metered,
+        coalesce(transactions.events, 0) as events
+    from costs
+    full join transactions on {matched}
+    order by {order}
+"""
+
+
+class NothingPublishedError(MeterhouseError):
+    """There is no published file to report from."""
+
+
+def build_report(
+    settings: Settings,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    by: Sequence[str] = ("provider",),
+) -> dict[str, Any]:
+    """The report over whole UTC days, both ends inclusive, as the stable JSON shape (design cli, `report`).
+
+    Amounts are Decimal in USD. billed = attributed + unattributed + credits + other, and billed − metered = Σ variance
+    + credits + other, exactly; `metered` counts days already billed, `provisional` estimates the others. `coverage` is
+    attributed ÷ (attributed + unattributed), None when nothing was billed for usage.
+
+    Args:
+        settings: Where the installation lives.
+        first_day: First day; None for as far back as data goes.
+        last_day: Last day; None for as far as data goes.
+        by: Dimensions of `rows`, from `DIMENSIONS`.
+
+    Raises:
+        UsageError: An unknown dimension.
+        NothingPublishedError: Nothing was published yet.
+    """
+    unknown = [name for name in by if name not in _DIMENSIONS]
+    if unknown:
+        raise UsageError(f"There is no dimension {unknown[0]!r}.", f"--by takes: {', '.join(DIMENSIONS)}.")
+    if not settings.published_path.exists():
+        raise NothingPublishedError(
+            f"Nothing is published in {settings.published_path} yet.",
+            "Run `meterhouse build`, or `meterhouse demo`.",
+        )
+    period = {"first": first_day or date.min, "last": last_day or date.max}
+    with duckdb.connect(settings.published_path, read_only=True) as marts:
+        totals = _query(marts, _TOTALS, period)[0]
+        variance = _query(marts, _VARIANCE, period)[0]
+        rows = _query(marts, _rows_sql(by), period)
+    now = datetime.now(UTC)
+    return {
+        "from": first_day or totals["first_day"],
+        "to": last_day or totals["last_day"],
+        "currency": "USD",
+        **{name: totals[name] for name in ("billed", "attributed", "unattributed", "credits", "other")},
+        "metered": variance.pop("metered"),
+        "coverage": _coverage(totals["attributed"], totals["unattributed"]),
+        "provisional": totals["provisional"],
+        "variance": variance,
+        "rows": rows,
+        "connections": [one.as_json() for one in overview(settings, now)],
+        "alerts": _alerts(settings),
+    }
+
+
+def _rows_sql(by: Sequence[str]) -> str:
+    """The rows query; names come from our own table, never from the user."""
+    return _ROWS.format(
+        columns=", ".join(f"{_DIMENSIONS[name]} as {name}" for name in by),
+        event_columns=", ".join(
+            f"null as {name}" if name in _NOT_OF_EVENTS else f"{_DIMENSIONS[name]} as {name}" for name in by
+        ),
+        merged=", ".join(f"coalesce(costs.{name}, transactions.{name}) as {name}" for name in by),
+        order=", ".join(("billed desc", "events desc", *by)),
+        matched=" and ".join(f"costs.{name} is not distinct from transactions.{name}" for name in by),
+    )
+
+
+def _query(marts: duckdb.DuckDBPyConnection, sql: str, period: dict[str, date]) -> list[dict[str, Any]]:
+    cursor = marts.execute(sql, period)
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _coverage(attributed: Decimal, unattributed: Decimal) -> Decimal | None:
+    usage = attributed + unattributed
+    return (attributed / usage).quantize(Decimal("0.0001")) if usage else None
+
+
+def _alerts(settings: Settings) -> list[dict[str, Any]]:
+    with reading(settings) as opened:
+        incidents = opened.scalars(select(IncidentRow).order_by(IncidentRow.fired_at, IncidentRow.id)).all()
+    return [
+        {
+            "rule": incident.rule,
+            "group": incident.group_key,
+            "value": incident.value,
+            "limit": incident.limit,
+            "fired_at": incident.fired_at,
+            "resolved_at": incident.resolved_at,
+        }
+        for incident in incidents
+        if incident.status != "retracted" and not incident.is_shadow
+    ]

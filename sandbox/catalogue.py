@@ -1,0 +1,87 @@
+"""The models of the world and their list prices, USD per million tokens.
+
+What belongs here: names of a model at each door (asked, served, billed), its canonical name, and what its
+provider publishes as its price. What does not: discounts and other terms of one account (`books`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+TOKENS_PER_PRICE = 1_000_000
+BATCH_SHARE = Decimal("0.5")
+"""Batch calls cost half the list price at both providers."""
+WEB_SEARCH_USD = Decimal("0.01")
+"""List price of one Anthropic web search."""
+WEB_SEARCHES = "web_searches"
+
+Prices = Mapping[str, Decimal]
+"""USD per million tokens by token type."""
+
+
+def _prices(**usd_per_million: str) -> Prices:
+    return {token_type: Decimal(text) for token_type, text in usd_per_million.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One model: its names, and its public list price, or the private one only its bill knows."""
+
+    provider: str
+    canonical: str
+    asked: str
+    served: str
+    billed: str
+    title: str
+    list_prices: Prices
+    private_prices: Prices | None = None
+    operation: str = "chat"
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether a public list price exists."""
+        return bool(self.list_prices)
+
+
+GPT_4O = Model(
+    "openai", "gpt-4o", "gpt-4o", "gpt-4o-2024-08-06", "gpt-4o-2024-08-06", "GPT-4o",
+    _prices(input="2.50", cache_read="1.25", output="10"),
+)  # fmt: skip
+GPT_5_MINI = Model(
+    "openai", "gpt-5-mini", "gpt-5-mini", "gpt-5-mini-2025-08-07", "gpt-5-mini", "GPT-5 mini",
+    _prices(input="0.25", cache_read="0.025", output="2"),
+)  # fmt: skip
+O1_PRO = Model(
+    "openai", "o1-pro", "o1-pro", "o1-pro-2025-03-19", "o1-pro-2025-03-19", "o1-pro",
+    _prices(input="150", output="600"),
+)  # fmt: skip
+EMBEDDING = Model(
+    "openai", "text-embedding-3-small", "text-embedding-3-small", "text-embedding-3-small",
+    "text-embedding-3-small", "text-embedding-3-small", _prices(input="0.02"), operation="embed",
+)  # fmt: skip
+ACME_INTERNAL = Model(
+    "openai", "acme-internal-ft", "acme-internal-ft", "acme-internal-ft", "acme-internal-ft",
+    "acme-internal-ft", _prices(), private_prices=_prices(input="3.75", output="15"),
+)  # fmt: skip
+SONNET = Model(
+    "anthropic", "claude-sonnet-4-5", "claude-sonnet-4-5", "claude-sonnet-4-5-20250929",
+    "claude-sonnet-4-5-20250929", "Claude Sonnet 4.5",
+    _prices(input="3", cache_read="0.30", cache_write_5m="3.75", cache_write_1h="6", output="15"),
+)  # fmt: skip
+HAIKU = Model(
+    "anthropic", "claude-haiku-4-5", "claude-haiku-4-5", "claude-haiku-4-5-20251001",
+    "claude-haiku-4-5-20251001", "Claude Haiku 4.5",
+    _prices(input="1", cache_read="0.10", cache_write_5m="1.25", cache_write_1h="2", output="5"),
+)  # fmt: skip
+
+MODELS = (GPT_4O, GPT_5_MINI, O1_PRO, EMBEDDING, ACME_INTERNAL, SONNET, HAIKU)
+
+
+def unit_price_usd(model: Model, prices: Prices, token_type: str, tier: str) -> Decimal:
+    """Price of one unit of `token_type` (a token, or a web search) in `tier`, USD, under a price sheet."""
+    if token_type == WEB_SEARCHES:
+        return WEB_SEARCH_USD
+    if token_type not in prices:
+        raise ValueError(f"the sandbox has no price for {token_type} of {model.canonical}")
+    per_unit = prices[token_type] / TOKENS_PER_PRICE
+    return per_unit * BATCH_SHARE if tier == "batch" else per_unit

@@ -1,0 +1,169 @@
+"""One provider call, from the moment it is sent to its one event.
+
+What belongs here: times, outcome, errors, and turning what an answer says into an event, exactly once. What
+does not: where a provider's answer says it (`openai_answers.py`, `anthropic_answers.py`), and how clients
+are hooked (`wrapping.py`).
+"""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable, Optional, Protocol
+
+from meterhouse_sdk import context, metering, trouble
+from meterhouse_sdk.usage import Quantities, UndecidableError, Usage
+
+_LONGEST_REASON = 500
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|key|Bearer)[-_ ][\w*.-]{6,}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an answer says: fields of the event, its usage object, and whether that usage is final."""
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    usage: Optional[Usage] = None
+    is_final: bool = True
+    quantities: Quantities = field(default_factory=dict)
+    """What it counts outside its usage object."""
+
+
+class StreamReader(Protocol):
+    """Reads a streamed answer item by item."""
+
+    def read(self, item: Any) -> bool:
+        """Take note of one item; True when it carries a token of the answer."""
+
+    def answer(self, is_exhausted: bool, /) -> Answer:
+        """What the items read so far say."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """How calls of one provider endpoint are read."""
+
+    operation: str
+    read_answer: Callable[[Any], Answer]
+    stream_reader: Optional[Callable[[], StreamReader]]
+    quantities: Callable[[Usage], Quantities]
+
+
+class Call:
+    """A call under way; the first of `succeed`, `fail` ends it, the others then do nothing.
+
+    Its attribution is the one in force when it was sent, wherever it ends.
+    """
+
+    def __init__(self, endpoint: Endpoint, provider: str, request: Mapping[str, Any]) -> None:
+        self.endpoint = endpoint
+        self._request = request
+        self._provider = provider
+        self._attribution = context.current()
+        self._started_at = datetime.now(timezone.utc)
+        self._clock_at_start = time.perf_counter()
+        self._clock_at_first_token: Optional[float] = None
+        self._end = threading.Lock()
+
+    def token_came(self) -> None:
+        """Note the time of the first token."""
+        if self._clock_at_first_token is None:
+            self._clock_at_first_token = time.perf_counter()
+
+    def succeed(self, answer: Answer) -> None:
+        """End the call with what its answer says."""
+        if self._end.acquire(blocking=False):
+            self._meter({"outcome": "ok", **answer.fields, **self._usage_fields(answer)})
+
+    def fail(self, error: BaseException) -> None:
+        """End the call with the error it raised; what it used is unknown."""
+        if self._end.acquire(blocking=False):
+            self._meter({"outcome": "error", **error_fields(error)})
+
+    def _usage_fields(self, answer: Answer) -> dict[str, Any]:
+        if answer.usage is None:
+            return {}
+        quantities: Quantities = {}
+        if answer.is_final:
+            try:
+                quantities = answer.quantities | self.endpoint.quantities(answer.usage)
+            except UndecidableError as error:
+                trouble.note(
+                    "undecided",
+                    f"{self._provider}: {error}",
+                    f"Usage of {self._provider} left unknown: {error}.",
+                )
+        return {"usage_raw": json.dumps(answer.usage, default=str), **quantities}
+
+    def _meter(self, fields: Mapping[str, Any]) -> None:
+        seconds = time.perf_counter() - self._clock_at_start
+        times: dict[str, Any] = {
+            "started_at": self._started_at,
+            "ended_at": self._started_at + timedelta(seconds=seconds),
+            "duration_ms": round(seconds * 1000),
+        }
+        if self._clock_at_first_token is not None:
+            first_seconds = self._clock_at_first_token - self._clock_at_start
+            times["first_token_at"] = self._started_at + timedelta(seconds=first_seconds)
+            times["time_to_first_token_ms"] = round(first_seconds * 1000)
+        about = {
+            "provider": self._provider,
+            "model": self._request.get("model"),
+            "operation": self.endpoint.operation,
+            "is_streamed": bool(self._request.get("stream")),
+        }
+        metering.record({**about, **times, **fields}, self._attribution)
+
+
+def error_fields(error: BaseException) -> dict[str, Any]:
+    """`error_code` and `error_reason` of a failed call.
+
+    The code is the provider's code or type, else the HTTP status, else the exception's name.
+
+    The reason is the provider's message, shortened, without anything that looks like a key.
+    """
+    codes = (getattr(error, name, None) for name in ("code", "type", "status_code"))
+    code = next((str(code) for code in codes if code), type(error).__name__)
+    return {"error_code": code, "error_reason": _reason(_provider_message(error))}
+
+
+def answer_error_fields(error: Any) -> dict[str, Any]:
+    """The same for an error object inside an answer."""
+    return {
+        "outcome": "error",
+        "error_code": look(error, "code") or "unknown",
+        "error_reason": _reason(str(look(error, "message") or "")),
+    }
+
+
+def look(source: Any, *path: str) -> Any:
+    """The value at a path of keys or attributes; None where any of it is missing."""
+    for name in path:
+        source = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
+    return source
+
+
+def as_usage(usage: Any) -> Optional[Usage]:
+    """A usage object as a mapping with exactly the keys the provider sent."""
+    if usage is None or isinstance(usage, Mapping):
+        return usage
+    dumped: Usage = usage.model_dump(mode="json", exclude_unset=True, warnings=False)
+    return dumped
+
+
+def items(value: Any) -> Iterable[Any]:
+    """The items of a list that may be missing."""
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def _provider_message(error: BaseException) -> str:
+    body = getattr(error, "body", None)
+    message = look(body, "message") or look(body, "error", "message")
+    return message if isinstance(message, str) else str(error)
+
+
+def _reason(message: str) -> Optional[str]:
+    return _KEY_LIKE.sub("[key]", message)[:_LONGEST_REASON] or None

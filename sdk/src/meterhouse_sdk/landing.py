@@ -1,0 +1,119 @@
+"""The landing zone as the SDK writes it: one file per batch, in the folder of its hour of arrival (UTC).
+
+What belongs here: layout, and writing so that a file appears whole or not at all. What does not: when to
+write and what to do when it fails (`delivery.py`). Layout and names: design/events.md, The landing zone.
+"""
+
+import gzip
+import importlib
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Optional
+from urllib.parse import urlsplit
+
+from meterhouse_sdk.delivery import Batch, Transport
+
+_S3_TIMEOUT_SECONDS = 10
+
+
+def open_landing_zone(url: str, endpoint_url: Optional[str], producer: str) -> Transport:
+    """The transport that writes event files below `url`: a folder, or a file://, s3:// or gs:// URL.
+
+    `endpoint_url` is the address of an S3-compatible store. S3 and GCS need the extra
+    `meterhouse-sdk[cloud]`.
+
+    Raises:
+        ValueError: the URL is of no known kind.
+        ImportError: the extra is missing.
+    """
+    parts = urlsplit(url)
+    if parts.scheme in ("", "file"):
+        return _Folder(Path(parts.path if parts.scheme else url).expanduser(), producer)
+    if parts.scheme in ("s3", "gs"):
+        bucket = parts.netloc.rpartition("@")[2]
+        return _Bucket(parts.scheme, bucket, f"{bucket}{parts.path}".rstrip("/"), endpoint_url, producer)
+    raise ValueError(
+        f"{parts.scheme}:// is no landing zone: give a folder, or a file://, s3:// or gs:// URL."
+    )
+
+
+class _Folder:
+    """Write aside, fsync, rename, fsync the folder: a killed process leaves a whole file or none."""
+
+    def __init__(self, root: Path, producer: str) -> None:
+        self._root = root
+        self._producer = producer
+
+    def send(self, batch: Batch) -> None:
+        if not self._root.is_dir():
+            raise FileNotFoundError(f"the landing folder {self._root} does not exist, make it or mount it")
+        path = self._root / _file_path(self._producer, batch)
+        self._make_folder(path.parent)
+        aside = path.with_name(f".{path.name}.tmp")
+        try:
+            with aside.open("wb") as stream:
+                stream.write(_compressed(batch))
+                stream.flush()
+                os.fsync(stream.fileno())
+            aside.replace(path)
+        finally:
+            if aside.exists():
+                aside.unlink()
+        _fsync_folder(path.parent)
+
+    def _make_folder(self, folder: Path) -> None:
+        if not folder.is_dir():
+            self._make_folder(folder.parent)
+            folder.mkdir(exist_ok=True)
+            _fsync_folder(folder.parent)
+
+
+class _Bucket:
+    """One upload per file; an object store shows it when it is complete."""
+
+    def __init__(
+        self, scheme: str, bucket: str, root: str, endpoint_url: Optional[str], producer: str
+    ) -> None:
+        try:
+            self._fs: Any = importlib.import_module("pyarrow.fs")
+        except ImportError as error:
+            raise ImportError(f"{scheme}:// needs pyarrow: pip install 'meterhouse-sdk[cloud]'.") from error
+        self._scheme, self._bucket, self._root, self._endpoint_url = scheme, bucket, root, endpoint_url
+        self._producer = producer
+        self._store: Any = None
+
+    def send(self, batch: Batch) -> None:
+        if self._store is None:
+            self._store = self._connect()
+        path = f"{self._root}/{_file_path(self._producer, batch)}"
+        with self._store.open_output_stream(path, compression=None) as stream:
+            stream.write(_compressed(batch))
+
+    def _connect(self) -> Any:
+        if self._scheme == "gs":
+            return self._fs.GcsFileSystem()
+        timeouts = {"connect_timeout": _S3_TIMEOUT_SECONDS, "request_timeout": _S3_TIMEOUT_SECONDS}
+        if self._endpoint_url is None:
+            return self._fs.S3FileSystem(region=self._fs.resolve_s3_region(self._bucket), **timeouts)
+        endpoint = urlsplit(self._endpoint_url)
+        return self._fs.S3FileSystem(
+            endpoint_override=endpoint.netloc, scheme=endpoint.scheme, region="us-east-1", **timeouts
+        )
+
+
+def _file_path(producer: str, batch: Batch) -> str:
+    now = datetime.now(timezone.utc)
+    return f"events/date={now:%Y-%m-%d}/hour={now:%H}/{producer}-{batch.batch_id}.jsonl.gz"
+
+
+def _compressed(batch: Batch) -> bytes:
+    return gzip.compress(batch.lines, compresslevel=6, mtime=0)
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,178 @@
+"""Metering: from the fields of one call to an event in the queue, with one sender per process.
+
+What belongs here: `configure`, `meter`, `flush`, `stats`, and what happens at exit and after a fork. What
+does not: how a provider's answer becomes fields (`calls.py` and the modules per provider).
+"""
+
+import atexit
+import os
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from multiprocessing import util as multiprocessing_util
+from typing import Any, Optional
+
+from meterhouse_sdk import context, landing, trouble
+from meterhouse_sdk.config import Config, OnDrop, environment_attribution, environment_settings
+from meterhouse_sdk.delivery import Sender, Transport
+from meterhouse_sdk.fields import SCHEMA_VERSION, clean
+from meterhouse_sdk.ids import uuid7
+
+
+class _Process:
+    """What this process meters with; a forked child starts with the parent's settings and an empty queue."""
+
+    def __init__(self, config: Optional[Config]) -> None:
+        self.lock = threading.RLock()
+        self.config = config
+        self.sender: Optional[Sender] = None
+
+
+_process = _Process(None)
+
+
+def configure(
+    *,
+    landing_url: Optional[str] = None,
+    landing_endpoint_url: Optional[str] = None,
+    producer: Optional[str] = None,
+    flush_seconds: float = Config.flush_seconds,
+    batch_size: int = Config.batch_size,
+    max_pending: int = Config.max_pending,
+    exit_timeout_seconds: float = Config.exit_timeout_seconds,
+    is_stream_usage_asked: bool = Config.is_stream_usage_asked,
+    on_drop: Optional[OnDrop] = None,
+    **defaults: Any,
+) -> None:
+    """Set how this process meters; without it the environment alone decides.
+
+    Calling it again replaces all of it, after waiting for the events of before.
+
+    Args:
+        landing_url: The landing zone: an existing folder, or a file://, s3:// or gs:// URL; default
+            `METERHOUSE_LANDING_URL`.
+        landing_endpoint_url: Address of an S3-compatible store; default `METERHOUSE_LANDING_ENDPOINT_URL`.
+        producer: What event files are named after; default the host name.
+        flush_seconds: How long an event may wait for others before its file is written.
+        batch_size: Most events in one file.
+        max_pending: Most events waiting in memory; beyond it new ones are dropped, counted and given to
+            `on_drop`.
+        exit_timeout_seconds: How long the end of the process may wait for the last events.
+        is_stream_usage_asked: Ask OpenAI chat streams for their usage (`stream_options.include_usage`)
+            where the caller did not. This adds one chunk without choices to the stream; without it the
+            usage of such a stream is unknown.
+        on_drop: Called with each lost event and the reason, in the thread that lost it.
+        defaults: Attribution every event starts from (`customer`, `product`, `environment`, ...), over
+            `METERHOUSE_<FIELD>` in the environment.
+    """
+    from_environment = environment_settings()
+    config = Config(
+        landing_url=landing_url or from_environment.get("landing_url"),
+        landing_endpoint_url=landing_endpoint_url or from_environment.get("landing_endpoint_url"),
+        producer=producer,
+        flush_seconds=flush_seconds,
+        batch_size=batch_size,
+        max_pending=max_pending,
+        exit_timeout_seconds=exit_timeout_seconds,
+        is_stream_usage_asked=is_stream_usage_asked,
+        on_drop=on_drop,
+        defaults=context.merge(environment_attribution(), defaults),
+    )
+    with _process.lock:
+        previous, previous_config = _process.sender, _process.config
+        _process.config, _process.sender = config, None
+    if previous is not None and previous_config is not None:
+        previous.close(previous_config.exit_timeout_seconds)
+
+
+def meter(**fields: Any) -> str:
+    """Meter one call: put its event into the queue and return its id. Never raises, never waits.
+
+    Args:
+        fields: Fields of the event (see `fields.FIELD_KINDS`), over the attribution in force and the
+            defaults. `provider` and, but for `operation="tool"`, `model` are needed; `event_id` and
+            `started_at` (now) are made when missing. Names that are no field are kept under metadata.
+
+    Returns:
+        The event id, a UUIDv7 unless given.
+    """
+    return record(fields, context.current())
+
+
+def record(fields: Mapping[str, Any], attribution: Mapping[str, Any]) -> str:
+    """As `meter`, under a given attribution instead of the one in force."""
+    event_id = str(fields.get("event_id") or uuid7())
+    with trouble.kept_from_caller("metering an event"):
+        now = datetime.now(timezone.utc)
+        made = {"started_at": now, "source": "sdk", "schema_version": SCHEMA_VERSION}
+        given = context.merge(context.merge(settings().defaults, attribution), fields)
+        _sender().put(clean({**made, **given, "event_id": event_id}))
+    return event_id
+
+
+def flush(timeout_seconds: Optional[float] = None) -> bool:
+    """Wait until every event metered so far is written or dropped; False when time runs out first."""
+    sender = _process.sender
+    return sender is None or sender.flush(timeout_seconds)
+
+
+def stats() -> dict[str, int]:
+    """What became of this process's events since `configure`, and our own troubles.
+
+    Returns:
+        `metered` = `sent` + `pending` + `dropped`, and `failed`, `undecided`, `unknown_fields` (see
+        `trouble.KINDS`).
+    """
+    sender = _process.sender
+    events = sender.counts() if sender else {"metered": 0, "sent": 0, "pending": 0, "dropped": 0}
+    return {**events, **trouble.counts()}
+
+
+def settings() -> Config:
+    """The settings in force; made from the environment on first use."""
+    if _process.config is None:
+        with _process.lock:
+            if _process.config is None:
+                configure()
+    config = _process.config
+    assert config is not None
+    return config
+
+
+def _sender() -> Sender:
+    sender = _process.sender
+    if sender is not None:
+        return sender
+    with _process.lock:
+        if _process.sender is None:
+            config = settings()
+            _process.sender = Sender(_transport(config), config)
+            # A child of multiprocessing ends without atexit; its own finalizers do run.
+            multiprocessing_util.Finalize(None, _drain_at_exit, exitpriority=0)
+        return _process.sender
+
+
+def _transport(config: Config) -> Optional[Transport]:
+    if config.landing_url is None:
+        return None
+    with trouble.kept_from_caller("opening the landing zone"):
+        return landing.open_landing_zone(
+            config.landing_url, config.landing_endpoint_url, config.producer_name
+        )
+    return None
+
+
+def _drain_at_exit() -> None:
+    if _process.sender is not None and _process.config is not None:
+        _process.sender.drain(_process.config.exit_timeout_seconds)
+
+
+def _start_afresh_after_fork() -> None:
+    global _process
+    trouble.start_afresh()
+    _process = _Process(_process.config)
+
+
+atexit.register(_drain_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh_after_fork)

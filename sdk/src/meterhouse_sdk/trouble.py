@@ -1,0 +1,60 @@
+"""Our own troubles: counted always, logged once per kind and place, never raised into the caller's program.
+
+What belongs here: the log, the counters, and the guard around our code that runs inside a caller's call.
+What does not: what became of events (`delivery.py` counts those).
+"""
+
+import contextlib
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+log = logging.getLogger("meterhouse_sdk")
+
+KINDS = ("failed", "undecided", "unknown_fields")
+"""`failed`: a fault of ours; `undecided`: usage that could not be split without guessing; `unknown_fields`:
+names that are no field of an event, kept under its metadata."""
+
+_MOST_PLACES_TOLD = 1000
+_counts: "Counter[str]" = Counter()
+_told: set[tuple[str, str]] = set()
+_lock = threading.RLock()
+
+
+def note(kind: str, place: str, message: str) -> None:
+    """Count one trouble; log it as a warning when this kind is new at this place."""
+    with _lock:
+        _counts[kind] += 1
+        is_new = (kind, place) not in _told and len(_told) < _MOST_PLACES_TOLD
+        if is_new:
+            _told.add((kind, place))
+    if is_new:
+        log.warning("%s", message)
+
+
+@contextlib.contextmanager
+def kept_from_caller(place: str) -> Iterator[None]:
+    """Run our code inside a caller's call: what it raises is counted, logged once, and goes no further."""
+    try:
+        yield
+    except Exception as error:
+        note(
+            "failed",
+            place,
+            f"Metering failed while {place}: {type(error).__name__}: {error}. The call itself is unaffected.",
+        )
+
+
+def counts() -> dict[str, int]:
+    """How often each kind of trouble happened in this process."""
+    with _lock:
+        return {kind: _counts[kind] for kind in KINDS}
+
+
+def start_afresh() -> None:
+    """Forget all of it, with a new lock: a forked child counts for itself."""
+    global _lock
+    _lock = threading.RLock()
+    _counts.clear()
+    _told.clear()

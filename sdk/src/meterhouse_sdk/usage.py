@@ -1,0 +1,141 @@
+"""A provider's own usage object, split into the event's disjoint quantities.
+
+What belongs here: what each provider counts inside and outside its totals. What does not: where the usage
+object is found in an answer (`openai_answers.py`, `anthropic_answers.py`). Nothing is guessed: usage whose
+parts do not add up, or overlap in a way it does not tell, is `UndecidableError`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+Usage = Mapping[str, Any]
+Quantities = dict[str, int]
+
+
+class UndecidableError(Exception):
+    """This usage object cannot be split into disjoint quantities without guessing; the message says why."""
+
+
+def openai_quantities(usage: Usage) -> Quantities:
+    """Quantities of an OpenAI usage object: chat completions, responses or embeddings.
+
+    Cached, cache-write, audio and image tokens are inside the input; reasoning, audio and image tokens
+    inside the output (contract OpenAI §1.6).
+
+    Raises:
+        UndecidableError: parts exceed their whole, the total is not input plus output, or cached tokens
+            may be audio or image.
+    """
+    total_input = _needed(usage, "prompt_tokens", "input_tokens")
+    total_output = _count(usage, "completion_tokens", "output_tokens")
+    total = _count(usage, "total_tokens")
+    if total is not None and total != total_input + (total_output or 0):
+        raise UndecidableError(f"the total of {total} tokens is not input plus output")
+    into = _details(usage, "prompt_tokens_details", "input_tokens_details")
+    outof = _details(usage, "completion_tokens_details", "output_tokens_details")
+    if _count(_details(into, "cache_write_tokens_details"), "ttl_12h_tokens"):
+        raise UndecidableError("the event has no quantity for tokens written to a 12 hour cache")
+    parts = {
+        "cache_read_tokens": _count(into, "cached_tokens"),
+        "cache_write_5m_tokens": _count(into, "cache_write_tokens"),
+        "audio_input_tokens": _count(into, "audio_tokens"),
+        "image_input_tokens": _count(into, "image_tokens"),
+    }
+    _refuse_overlap(parts, _count(into, "text_tokens"), total_input)
+    produced = {
+        "audio_output_tokens": _count(outof, "audio_tokens"),
+        "image_output_tokens": _count(outof, "image_tokens"),
+    }
+    reasoning = _count(outof, "reasoning_tokens", "thinking_tokens")
+    return _known(
+        input_tokens=_rest(total_input, parts, "input"),
+        output_tokens=None if total_output is None else _rest(total_output, produced, "output"),
+        reasoning_tokens=reasoning,
+        **parts,
+        **produced,
+    )
+
+
+def anthropic_quantities(usage: Usage) -> Quantities:
+    """Quantities of an Anthropic usage object.
+
+    Cache reads and writes are outside the input (contract Anthropic §2.7). Without a breakdown by lifetime,
+    writes went to the default 5 minute cache. What a compaction used is outside the totals and is added.
+
+    Raises:
+        UndecidableError: the breakdown of cache writes is not their sum, or another model did a part.
+    """
+    own = _anthropic_tokens(usage)
+    for iteration in usage.get("iterations") or ():
+        if iteration.get("type") == "compaction":
+            for name, tokens in _anthropic_tokens(iteration).items():
+                own[name] = own.get(name, 0) + tokens
+        elif iteration.get("type") != "message":
+            raise UndecidableError(f"a part of type {iteration.get('type')!r} was done by another model")
+    return own | _known(
+        reasoning_tokens=_count(_details(usage, "output_tokens_details"), "thinking_tokens"),
+        web_searches=_count(_details(usage, "server_tool_use"), "web_search_requests"),
+    )
+
+
+def _anthropic_tokens(usage: Usage) -> Quantities:
+    written = _count(usage, "cache_creation_input_tokens")
+    by_lifetime = _details(usage, "cache_creation")
+    written_5m = _count(by_lifetime, "ephemeral_5m_input_tokens") if by_lifetime else written
+    written_1h = _count(by_lifetime, "ephemeral_1h_input_tokens")
+    if written is not None and written != (written_5m or 0) + (written_1h or 0):
+        raise UndecidableError(
+            f"the {written} tokens written to the cache are not the sum of their lifetimes"
+        )
+    return _known(
+        input_tokens=_needed(usage, "input_tokens"),
+        cache_read_tokens=_count(usage, "cache_read_input_tokens"),
+        cache_write_5m_tokens=written_5m,
+        cache_write_1h_tokens=written_1h,
+        output_tokens=_needed(usage, "output_tokens"),
+    )
+
+
+def _refuse_overlap(parts: Mapping[str, Optional[int]], text: Optional[int], total_input: int) -> None:
+    cached = (parts["cache_read_tokens"] or 0) + (parts["cache_write_5m_tokens"] or 0)
+    media = (parts["audio_input_tokens"] or 0) + (parts["image_input_tokens"] or 0)
+    is_disjoint = text is not None and text + cached + media == total_input
+    if cached and media and not is_disjoint:
+        raise UndecidableError("cached tokens may be among the audio or image tokens")
+
+
+def _rest(whole: int, parts: Mapping[str, Optional[int]], name: str) -> int:
+    rest = whole - sum(part or 0 for part in parts.values())
+    if rest < 0:
+        raise UndecidableError(f"the parts of the {name} exceed its {whole} tokens")
+    return rest
+
+
+def _needed(usage: Usage, *names: str) -> int:
+    count = _count(usage, *names)
+    if count is None:
+        raise UndecidableError(f"{' or '.join(names)} is missing")
+    return count
+
+
+def _count(usage: Usage, *names: str) -> Optional[int]:
+    for name in names:
+        value = usage.get(name)
+        if value is None:
+            continue
+        if type(value) is not int or value < 0:
+            raise UndecidableError(f"{name} is {value!r}, not a count")
+        return value
+    return None
+
+
+def _details(usage: Usage, *names: str) -> Usage:
+    for name in names:
+        value = usage.get(name)
+        if isinstance(value, Mapping):
+            return value
+    return {}
+
+
+def _known(**quantities: Optional[int]) -> Quantities:
+    return {name: quantity for name, quantity in quantities.items() if quantity is not None}

@@ -1,0 +1,186 @@
+"""The evaluator against a slow one, and the edges of its meaning."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meterhouse.alerts.evaluate import BEFORE_SCHEMA, evaluate
+from meterhouse.alerts.metrics import METRICS
+from tests.alerts.oracle import intervals
+from tests.alerts.world import at, event, frame, rule
+
+AMOUNTS = st.sampled_from(["0", "0.000000000001", "1.25", "1.249999999999", "1.250000000001", "2", "-3", "0.4"])
+CONDITIONS = st.sampled_from(
+    [
+        {},
+        {"product": "search"},
+        {"product": {"is_not": "search"}},
+        {"agent": {"in": ["a", "b"]}},
+        {"agent": {"contains": "b", "is_not": "ab"}},
+        {"agent": {"starts_with": "a"}, "product": {"ends_with": "t"}},
+    ]
+)
+
+
+@st.composite
+def event_sets(draw):
+    """Events crowded onto few minutes, groups and ids, some of them copies with another body."""
+    count = draw(st.integers(0, 14))
+    events = []
+    for number in range(count):
+        status = draw(st.sampled_from(["priced", "priced", "priced", "unpriced"]))
+        events.append(
+            event(
+                f"e{draw(st.integers(0, 11))}",
+                draw(st.integers(0, 12)) * 5,
+                draw(AMOUNTS) if status == "priced" else None,
+                received_at=at(1000 + number),
+                product=draw(st.sampled_from([None, "search", "chat"])),
+                agent=draw(st.sampled_from([None, "a", "ab"])),
+                outcome=draw(st.sampled_from([None, "ok", "error", "blocked", "would_block"])),
+                input_tokens=draw(st.sampled_from([None, 0, 1, 7])),
+                output_tokens=draw(st.sampled_from([None, 0, 2])),
+            )
+        )
+    return events
+
+
+@st.composite
+def rules(draw):
+    limits = st.builds(
+        "{} {}".format, st.sampled_from([">", ">=", "<", "<="]), st.sampled_from(["1.25", "0", "0.5", "2", "3"])
+    )
+    where = draw(CONDITIONS)
+    made = rule(
+        metric=draw(st.sampled_from(sorted(METRICS))),
+        window=draw(st.sampled_from(["5m", "12m", "20m", "1h"])),
+        when=draw(st.one_of(limits, st.fixed_dictionaries({"warning": limits, "critical": limits}))),
+        group_by=draw(st.sampled_from([[], ["product"], ["product", "agent"]])),
+        where=where,
+        min_samples=draw(st.integers(1, 3)),
+    )
+    return made, where
+
+
+@settings(max_examples=150, deadline=None)
+@given(rules(), event_sets(), st.integers(0, 150), st.randoms())
+def test_intervals_are_those_of_a_slow_evaluator_whatever_the_order(made, events, until, random):
+    made_rule, where = made
+    expected = intervals(made_rule, where, events, at(until))
+    for _ in range(2):
+        found = evaluate(made_rule, frame(events), at(until))
+        names = ("group", "severity", "fired_at", "resolved_at", "value")
+        assert {tuple(row[name] for name in names) for row in found.iter_rows(named=True)} == expected
+        assert len(found) == len(expected)
+        events = events + random.sample(events, len(events) // 2)
+        random.shuffle(events)
+
+
+def fired(made_rule, events, until=600):
+    return evaluate(made_rule, frame(events), at(until)).to_dicts()
+
+
+def test_it_does_not_fire_at_exactly_the_limit_and_fires_on_the_event_that_crosses():
+    exact = [event("a", 0, "1.25"), event("b", 1, "1.00"), event("c", 2, "1.50")]
+    assert fired(rule(), exact, until=59) == []
+    [interval] = fired(rule(), [*exact, event("d", 3, "1.250000000004")], until=59)
+    assert (interval["fired_at"], interval["first_event_id"], interval["trace_id"]) == (at(3), "d", "trace-d")
+    assert interval["value"] == Decimal("1.250000000001")
+    assert interval["sample_count"] == 4
+
+
+def test_it_fires_once_while_the_value_stays_beyond_recovers_and_fires_again():
+    events = [event("a", 0, "2"), event("b", 1, "3"), event("c", 2, "0"), event("d", 3, "0"), event("e", 200, "2")]
+    first, second = fired(rule(), events)
+    assert (first["fired_at"], first["resolved_at"], first["resolved_value"]) == (at(0), at(3), Decimal("1.25"))
+    assert (second["fired_at"], second["resolved_at"], second["resolved_value"]) == (at(200), at(260), None)
+
+
+def test_a_group_that_falls_silent_recovers_when_its_window_expires_and_not_before():
+    assert fired(rule(), [event("a", 0, "2")], until=59.99)[0]["resolved_at"] is None
+    assert fired(rule(), [event("a", 0, "2")], until=60)[0]["resolved_at"] == at(60)
+
+
+def test_an_expiry_that_raises_the_average_fires_with_the_newest_event():
+    [interval] = fired(rule(), [event("cheap", 0, "0"), event("dear", 30, "2")])
+    assert (interval["fired_at"], interval["first_event_id"], interval["value"]) == (at(60), "dear", Decimal(2))
+
+
+def test_unpriced_events_never_count_as_zero():
+    events = [event("a", 0, "2"), event("b", 1), event("c", 2, cost_status="usage_missing"), event("d", 3)]
+    assert fired(rule(), events)[0]["resolved_at"] == at(60)
+    assert fired(rule(when="<= 0"), events) == []
+    [interval] = fired(rule(metric="unpriced_events", when="> 1"), events)
+    assert (interval["first_event_id"], interval["value"]) == ("d", Decimal(2))
+
+
+def test_too_few_samples_do_not_fire():
+    events = [event("a", 0, "2"), event("b", 1), event("c", 2, "2")]
+    assert fired(rule(min_samples=2), events)[0]["first_event_id"] == "c"
+    assert fired(rule(min_samples=3), events) == []
+
+
+def test_each_severity_has_its_own_interval():
+    found = fired(rule(when={"warning": "> 1", "critical": "> 1.25"}), [event("a", 0, "1.2"), event("b", 1, "1.4")])
+    assert [(one["severity"], one["limit"], one["fired_at"]) for one in found] == [
+        ("warning", "> 1", at(0)),
+        ("critical", "> 1.25", at(1)),
+    ]
+
+
+def test_sums_stay_exact_where_floats_fail():
+    tenths = [event(f"e{number}", 0, "0.1") for number in range(1000)]
+    assert fired(rule(metric="total_cost", when="> 100"), tenths) == []
+    pence = event("x", 1, "0.000000000001")
+    assert fired(rule(metric="total_cost", when="> 100"), [*tenths, pence])[0]["value"] == Decimal("100.000000000001")
+    large = [event("a", 0, "999999999999999"), event("b", 0, "0.000000000001"), event("c", 0, "-999999999999999")]
+    assert fired(rule(metric="total_cost", when="> 0"), large)[0]["value"] == Decimal("0.000000000001")
+
+
+@pytest.mark.parametrize(
+    ("condition", "matching"),
+    [
+        ("acme", {"acme"}),
+        ({"is": "acme"}, {"acme"}),
+        ({"is_not": "acme"}, {"ACME", "acme-eu", "big acme", None}),
+        ({"in": ["acme", "ACME"]}, {"acme", "ACME"}),
+        ({"contains": "acm"}, {"acme", "acme-eu", "big acme"}),
+        ({"contains": "a.m"}, set()),
+        ({"starts_with": "acme"}, {"acme", "acme-eu"}),
+        ({"ends_with": "acme"}, {"acme", "big acme"}),
+        ({"starts_with": "acme", "is_not": "acme"}, {"acme-eu"}),
+    ],
+)
+def test_where_operators(condition, matching):
+    customers = ["acme", "ACME", "acme-eu", "big acme", None]
+    events = [event(f"e{number}", 0, "2", customer=customer) for number, customer in enumerate(customers)]
+    made = rule(where={"customer": condition}, group_by=["customer"])
+    groups = {interval["group"] for interval in fired(made, events)}
+    text = {None: "null"}
+    assert groups == {f'{{"customer":{text.get(name, f"{chr(34)}{name}{chr(34)}")}}}' for name in matching}
+
+
+def test_judging_from_a_later_time_gives_the_tail_of_judging_from_the_start():
+    events = [event("a", 0, "2"), event("b", 30, "0.5"), event("c", 31, "3"), event("d", 100, "2"), event("e", 130, "0.1")]
+    made = rule(window="40m")
+    whole = evaluate(made, frame(events), at(300))
+    for minute in range(0, 200, 5):
+        inside = [row for row in whole.iter_rows(named=True) if row["fired_at"] < at(minute)]
+        was_firing = any(row["resolved_at"] >= at(minute) for row in inside)
+        before = frame_before("{}", "critical", at(minute), was_firing)
+        reach = [one for one in events if one["started_at"] >= at(minute) - timedelta(minutes=40)]
+        tail = evaluate(made, frame(reach), at(300), before)
+        expected = [
+            (row["fired_at"] if row["fired_at"] >= at(minute) else None, row["resolved_at"])
+            for row in whole.iter_rows(named=True)
+            if row["resolved_at"] >= at(minute)
+        ]
+        assert list(tail.select("fired_at", "resolved_at").iter_rows()) == expected
+
+
+def frame_before(group, severity, since, was_firing):
+    return pl.DataFrame([(group, severity, since, was_firing)], schema=BEFORE_SCHEMA, orient="row")

@@ -1,1 +1,1 @@
-"""Dagster assets: provider pulls, metered events, dbt models, checks and the published marts. Thin: logic is in `meterhouse`."""
+"""Dagster assets: provider pulls, metered events, dbt models, published marts. Thin: logic is in `meterhouse`."""

@@ -21,7 +21,7 @@ PROJECT = DbtProject(project_dir=PROJECT_DIR, profiles_dir=PROJECT_DIR)
 
 
 def dbt_resource() -> DbtCliResource:
-    """dbt of this very environment, whatever PATH says."""
+    """The dbt of this very environment, whatever PATH says."""
     return DbtCliResource(project_dir=PROJECT, dbt_executable=str(Path(sys.executable).with_name("dbt")))
 
 
@@ -66,6 +66,6 @@ def build_dbt_assets() -> dg.AssetsDefinition:
     pool="warehouse",
     metadata={"dagster/table_name": "raw_control.connections"},
 )
-def connections(installation: Installation) -> dg.MaterializeResult:
+def connections(installation: Installation) -> dg.MaterializeResult[None]:
     """Every connection with its status, copied from the control database; no credential is among it."""
     return dg.MaterializeResult(metadata={"dagster/row_count": snapshot_connections(installation.settings())})

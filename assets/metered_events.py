@@ -50,7 +50,7 @@ REJECTS = dg.AssetKey(["metering", "rejected_events"])
 )
 def metered_events(
     context: dg.AssetExecutionContext, installation: Installation
-) -> Iterator[dg.MaterializeResult]:
+) -> Iterator[dg.MaterializeResult[None]]:
     """Load the new event files of the hour."""
     result = load_partition(installation.settings(), landing_partition(context.partition_key))
     counts = {

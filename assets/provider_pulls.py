@@ -1,7 +1,7 @@
 """Provider pulls: one multi-asset per provider, one asset per raw table, derived from the registry.
 
-A materialization syncs every active connection of the provider. A connection that fails never stops the others: its
-reason stands in the asset check `connections_synced` and in the connection's status.
+A materialization syncs every active connection of the provider. A connection that fails never stops the
+others: its reason stands in the asset check `connections_synced` and in the connection's status.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,8 @@ def build_provider_assets(provider: Provider) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{provider.name}_pull",
         specs=[
-            *(_spec(provider, table) for table in (*provider.reports, *provider.dimensions)),
+            *(_spec(provider, report) for report in provider.reports),
+            *(_spec(provider, dimension) for dimension in provider.dimensions),
             _pulled_days(provider),
         ],
         check_specs=[
@@ -39,7 +40,7 @@ def build_provider_assets(provider: Provider) -> dg.AssetsDefinition:
     )
     def pull(
         context: dg.AssetExecutionContext, installation: Installation
-    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         results = sync_provider(installation.settings(), provider, on_progress=context.log.info)
         for table in provider.tables:
             rows = sum(result.row_counts.get(table, 0) for result in results)
@@ -80,7 +81,7 @@ def _spec(provider: Provider, table: Report | Dimension) -> dg.AssetSpec:
 def _pulled_days(provider: Provider) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=[provider.name, PULLED_DAYS],
-        description="Which version of each report's day was believed when: makes pulled rows visible, keeps restatements.",
+        description="Which version of each report's day was believed when; what makes pulled rows visible.",
         group_name=provider.name,
         kinds={"dlt", "duckdb"},
         owners=OWNERS,

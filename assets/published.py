@@ -20,7 +20,7 @@ def build_published(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
         pool="warehouse",
         description="All marts in one DuckDB file, replaced atomically after a green build.",
     )
-    def published(installation: Installation) -> dg.MaterializeResult:
+    def published(installation: Installation) -> dg.MaterializeResult[None]:
         settings = installation.settings()
         counts = publish(settings)
         table = "\n".join(

@@ -63,7 +63,7 @@ def http_failure(
         return ProviderError(
             Fault.UNAVAILABLE, sentence, "Check the network and the base URL; the next sync tries again."
         )
-    status, words = answer.status_code, scrub(_words(answer))
+    status, words = answer.status_code, scrub(_words(answer)).rstrip(".")
     request_id = scrub(_request_id(answer))
     said = (
         f"HTTP {status} at {path}"

@@ -26,16 +26,30 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(default=Path(".meterhouse"), description="Folder of all state of this installation.")
-    control_url: str | None = Field(default=None, description="SQLAlchemy URL of the control database; default SQLite in the home.")
-    landing_url: str | None = Field(default=None, description="Landing zone: a folder, file://, s3:// or gs:// URL.")
-    landing_endpoint_url: str | None = Field(default=None, description="S3 endpoint for an S3-compatible store.")
-    vault_key: SecretStr | None = Field(default=None, description="Fernet key(s), comma separated, newest first; default a key file.")
+    control_url: str | None = Field(
+        default=None, description="SQLAlchemy URL of the control database; default SQLite in the home."
+    )
+    landing_url: str | None = Field(
+        default=None, description="Landing zone: a folder, file://, s3:// or gs:// URL."
+    )
+    landing_endpoint_url: str | None = Field(
+        default=None, description="S3 endpoint for an S3-compatible store."
+    )
+    vault_key: SecretStr | None = Field(
+        default=None, description="Fernet key(s), comma separated, newest first; default a key file."
+    )
     rules_file: Path = Field(default=Path("alert_rules.yaml"), description="The alert rules.")
-    slack_webhook_url: SecretStr | None = Field(default=None, description="Slack incoming webhook for the channel `slack`.")
-    slack_bot_token: SecretStr | None = Field(default=None, description="Slack bot token, instead of a webhook.")
+    slack_webhook_url: SecretStr | None = Field(
+        default=None, description="Slack incoming webhook for the channel `slack`."
+    )
+    slack_bot_token: SecretStr | None = Field(
+        default=None, description="Slack bot token, instead of a webhook."
+    )
     slack_channel: str | None = Field(default=None, description="Channel id the bot posts to.")
     console_url: str = Field(default="http://127.0.0.1:3000", description="Where links in messages point.")
-    settle_seconds: float = Field(default=120.0, description="How long a broken event file may still be arriving.")
+    settle_seconds: float = Field(
+        default=120.0, description="How long a broken event file may still be arriving."
+    )
 
     @cached_property
     def home_path(self) -> Path:
@@ -94,9 +108,13 @@ def child_environment(settings: Settings) -> dict[str, str]:
     return values | {"METERHOUSE_HOME": str(settings.home_path)}
 
 
+class _EnvironmentForm(BaseSettings):
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
+
+
 def credentials_from_environment(provider: str, fields: Iterable[str]) -> dict[str, str]:
-    """Credential fields that stand in the environment or `.env` as `METERHOUSE_<PROVIDER>_<FIELD>`; only those set."""
+    """Credential fields set as `METERHOUSE_<PROVIDER>_<FIELD>` in the environment or in `.env`, by field."""
     blanks: dict[str, Any] = dict.fromkeys(fields, (str | None, None))
-    form: Any = create_model("CredentialsFromEnvironment", __base__=BaseSettings, **blanks)
-    found = form(_env_prefix=f"METERHOUSE_{provider.upper()}_", _env_file=".env", _extra="ignore")
+    form: Any = create_model("CredentialsFromEnvironment", __base__=_EnvironmentForm, **blanks)
+    found = form(_env_prefix=f"METERHOUSE_{provider.upper()}_")
     return dict(found.model_dump(exclude_none=True))

@@ -16,12 +16,12 @@ class _StepLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "dagster_meta", {}).get("dagster_event")
         word = TELLING.get(event.event_type) if event else None
-        if word:
+        if event and word:
             sys.stderr.write(f"{event.step_key} {word}\n")
             sys.stderr.flush()
 
 
-@dg.logger(description="One line on stderr when a step starts and ends.")
+@dg.logger({}, description="One line on stderr when a step starts and ends.")
 def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
     """Tells a step's start and end, and nothing else."""
     logger = logging.Logger("progress", level=logging.DEBUG)  # noqa: LOG001

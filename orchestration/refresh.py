@@ -32,7 +32,7 @@ def refresh(partition: str) -> bool:
 def main(partitions: list[str]) -> int:
     """Refresh each of the hours in turn."""
     hours = partitions or [datetime.now(UTC).strftime("%Y-%m-%dT%H")]
-    return 0 if all([refresh(hour) for hour in hours]) else 1
+    return 0 if all(map(refresh, hours)) else 1
 
 
 if __name__ == "__main__":

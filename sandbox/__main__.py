@@ -15,6 +15,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same world")
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes any free one")
     chosen = parser.parse_args()
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with Sandbox(chosen.days, chosen.seed, datetime.now(UTC), port=chosen.port) as sandbox:
         for name, value in (
             ("OpenAI", sandbox.openai_url),
@@ -27,7 +29,7 @@ def main() -> None:
         ):
             sys.stdout.write(f"{name:<18} {value}\n")
         sys.stdout.flush()
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.sigwait(ends)
 
 
 if __name__ == "__main__":

@@ -39,10 +39,10 @@ def _time(query: QueryParams, name: str, default: datetime | None) -> datetime:
         return default
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = datetime.min
-    if moment.tzinfo is None:
-        raise BadRequestError(name, f"{name}: Input should be a valid RFC 3339 datetime")
+        if moment.tzinfo is None:
+            raise ValueError("no offset")
+    except ValueError as error:
+        raise BadRequestError(name, f"{name}: Input should be a valid RFC 3339 datetime") from error
     return moment.astimezone(UTC)
 
 

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,6 +17,8 @@ from starlette.routing import Route
 
 WEBHOOK_PATH = "/services/T00000000/B00000000/sandbox"
 BOT_TOKEN = "xoxb-sandbox"
+JSON_FIELDS = ("blocks", "attachments", "metadata")
+"""Fields of a form that hold JSON."""
 
 
 class Reply(StrEnum):
@@ -109,12 +112,8 @@ async def _body(request: Request) -> dict[str, Any]:
     if request.headers.get("content-type", "").startswith("application/json"):
         body: dict[str, Any] = await request.json()
         return body
-    form = {name: str(value) for name, value in (await request.form()).items()}
-    parsed: dict[str, Any] = dict(form)
-    for name in ("blocks", "attachments", "metadata"):
-        if name in form:
-            parsed[name] = json.loads(form[name])
-    return parsed
+    form: dict[str, Any] = dict(parse_qsl((await request.body()).decode()))
+    return {name: json.loads(text) if name in JSON_FIELDS else text for name, text in form.items()}
 
 
 def _timestamp(number: int) -> str:

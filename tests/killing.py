@@ -6,14 +6,13 @@ itself has no hooks for this.
 """
 
 import functools
-import importlib
 import itertools
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def run(arguments: list[str], settings: Settings) -> subprocess.CompletedProcess[str]:
     """Run a command of the product to its end."""
-    return _python(["-m", "tests.killing", "-", "-", *arguments], settings)
+    return _python(["-m", "tests.killing", "-", "-", "1", *arguments], settings)
 
 
 def killed_at(
     step: str, arguments: list[str], settings: Settings, when: str = "before", call: int = 1
 ) -> None:
     """Run a command that dies at the n-th call of `step` (`module:attribute.path`); fails when it survives."""
-    outcome = _python(["-m", "tests.killing", step, f"{when}:{call}", *arguments], settings)
+    outcome = _python(["-m", "tests.killing", step, when, str(call), *arguments], settings)
     assert outcome.returncode == -signal.SIGKILL, (
         f"{step} was not reached: exit {outcome.returncode}\n{outcome.stdout}\n{outcome.stderr}"
     )
@@ -49,19 +48,17 @@ def _python(arguments: list[str], settings: Settings) -> subprocess.CompletedPro
     )
 
 
-def _die_at(step: str, when: str) -> None:
-    module_name, path = step.split(":")
-    module = importlib.import_module(module_name)
-    owner_path, _, name = path.rpartition(".")
-    owner = attrgetter(owner_path)(module) if owner_path else module
+def die_at(step: str, when: str, call: int = 1) -> None:
+    """Make the n-th call of `step` (`module:attribute.path`) kill this process, before or after it."""
+    owner_path, _, name = step.rpartition("." if "." in step.partition(":")[2] else ":")
+    owner = pkgutil.resolve_name(owner_path)
     original: Callable[..., Any] = getattr(owner, name)
-    moment, call = when.split(":")
     calls = itertools.count(1)
 
     @functools.wraps(original)
     def dying(*args: Any, **kwargs: Any) -> Any:
-        is_last = next(calls) == int(call)
-        if is_last and moment == "before":
+        is_last = next(calls) == call
+        if is_last and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         answer = original(*args, **kwargs)
         if is_last:
@@ -72,8 +69,9 @@ def _die_at(step: str, when: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] != "-":
-        _die_at(sys.argv[1], sys.argv[2])
     from meterhouse.cli.main import app
 
-    app(sys.argv[3:])
+    step, when, call, *arguments = sys.argv[1:]
+    if step != "-":
+        die_at(step, when, int(call))
+    app(arguments)

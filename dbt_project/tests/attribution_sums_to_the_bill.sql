@@ -19,9 +19,9 @@ days as (
         sum(billed_cost_usd) as billed_cost_usd,
         sum(shared_cost_usd) as shared_cost_usd
     from (
-        select connection_id, charge_date as day, billed_cost_usd, 0 as shared_cost_usd from {{ ref('fct_charges') }}
+        select connection_id, charge_date as day, billed_cost_usd, 0 as shared_cost_usd from {{ ref('fct_charges') }} where not is_provisional
         union all
-        select connection_id, cost_date, 0, billed_cost_usd from {{ ref('fct_attributed_costs') }}
+        select connection_id, cost_date, 0, billed_cost_usd from {{ ref('fct_attributed_costs') }} where not is_provisional
     ) as costs
     group by connection_id, day
 

@@ -6,8 +6,10 @@ adds its amount when it starts and takes it away one window later, so the runnin
 where events come from and what is remembered (`judgement.py`), or who is told (`outbox.py`).
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 
@@ -46,14 +48,14 @@ def evaluate(
         rule: The rule.
         events: Priced events, with at least `EVENT_COLUMNS`.
         until: Nothing after this time is judged: later events and expiries have not happened yet.
-        before: Where to begin, per group and severity (`BEFORE_SCHEMA`): only steps from `since` on are judged, starting
-            from the state `was_firing`, and other groups are left out. Exact when `events` holds every event of the
-            group from `since - window` on. None judges everything from the first event.
+        before: Where to begin, per group and severity (`BEFORE_SCHEMA`): only steps from `since` on are judged,
+            starting from the state `was_firing`, and other groups are left out. Exact when `events` holds every
+            event of the group from `since - window` on. None judges everything from the first event.
 
     Returns:
         `INTERVAL_SCHEMA`, one row per group, severity and interval. `fired_at` is null when the interval goes on from
         before `since`; `resolved_at` is null while it lasts; `value` (USD, or a count, or a share) is the value that
-        crossed the limit, rounded down to 1e-12, and `resolved_value` the one that came back, null for an empty window.
+        crossed the limit, rounded down to 1e-12, and `resolved_value` the one that came back, null when too few samples are left.
         `first_event_id` is the event that crossed, or the newest in the window when another one's expiry crossed.
     """
     steps = _steps(rule, events, until, None if before is None else before["group"].unique())
@@ -92,7 +94,7 @@ def deduplicate(events: pl.DataFrame) -> pl.DataFrame:
 
 def _meets(field: str, condition: Condition) -> pl.Expr:
     column = pl.col(field)
-    tests = {
+    tests: dict[str, Callable[[Any], pl.Expr]] = {
         "is_": column.eq_missing,
         "is_not": column.ne_missing,
         "in_": lambda values: column.is_in(list(values)),
@@ -162,7 +164,9 @@ def _value(rule: Rule) -> pl.Expr:
     if METRICS[rule.metric].is_average:
         value = value // pl.col("samples")
     unit = pl.lit(Decimal(1).scaleb(-DECIMAL_PLACES), dtype=VALUE)
-    return pl.when(pl.col("samples") > 0).then(value.cast(pl.Decimal(38, 0)) * unit).cast(VALUE)
+    return (
+        pl.when(pl.col("samples") >= rule.min_samples).then(value.cast(pl.Decimal(38, 0)) * unit).cast(VALUE)
+    )
 
 
 def _intervals(rule: Rule, limit: Limit, steps: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
@@ -186,7 +190,7 @@ def _intervals(rule: Rule, limit: Limit, steps: pl.DataFrame, before: pl.DataFra
         .select(
             "group",
             pl.lit(limit.severity).alias("severity"),
-            pl.lit(str(limit)).alias("limit"),
+            pl.lit(str(limit.value)).alias("limit"),
             pl.col("at").alias("fired_at"),
             "resolved_at",
             "value",
@@ -195,5 +199,5 @@ def _intervals(rule: Rule, limit: Limit, steps: pl.DataFrame, before: pl.DataFra
             "trace_id",
             pl.col("samples").alias("sample_count"),
         )
-        .cast(dict(INTERVAL_SCHEMA))
+        .cast(INTERVAL_SCHEMA)
     )

@@ -91,17 +91,16 @@ def reconcile(
     for interval in intervals.iter_rows(named=True):
         found[interval["group"], interval["severity"]].append(interval)
     recorded: dict[Key, list[IncidentRow]] = defaultdict(list)
-    for row in _on_record(session, rule, min(starts.values())):
-        key = (row.group_key, row.severity)
-        if key in starts and (row.resolved_at is None or row.resolved_at >= starts[key]):
-            recorded[key].append(row)
-    changes: list[Change] = []
-    for key in sorted(found.keys() | recorded.keys()):
-        for row, seen in _pairs(rule, found[key], recorded[key], starts[key]):
-            change = _apply(session, rule, row, seen, now)
-            if change:
-                changes.append(change)
-    return changes
+    for incident in _on_record(session, rule, min(starts.values())):
+        key = (incident.group_key, incident.severity)
+        if key in starts and (incident.resolved_at is None or incident.resolved_at >= starts[key]):
+            recorded[key].append(incident)
+    changes = [
+        _apply(session, rule, row, interval, now)
+        for key in sorted(found.keys() | recorded.keys())
+        for row, interval in _pairs(rule, found[key], recorded[key], starts[key])
+    ]
+    return [change for change in changes if change]
 
 
 def withdraw(session: Session, rules: list[Rule], now: datetime) -> list[Change]:
@@ -212,7 +211,7 @@ def _announce(session: Session, rule: Rule, row: IncidentRow, interval: Interval
                 row.id,
                 "fired",
                 channel,
-                facts_of_rule(rule, interval["sample_count"]) | facts(row),
+                facts_of_rule(rule, row.severity, interval["sample_count"]) | facts(row),
                 now,
             )
         if row.resolved_at is not None:

@@ -7,6 +7,7 @@ evaluation (`evaluate.py`), the comparison with incidents (`incidents.py`).
 """
 
 from datetime import datetime, timedelta
+from typing import cast
 
 import polars as pl
 from sqlalchemy.orm import Session
@@ -44,11 +45,7 @@ def judge(
         copies = known.filter(pl.col("event_id").is_in(new_ids.implode()))
         floor = batches.forgotten_until(session)
         for rule in rules:
-            since = (
-                copies.filter(matches(rule))
-                .group_by(group_key(rule).alias("group"))
-                .agg(since=pl.col("started_at").min())
-            )
+            since = _grouped(rule, copies).group_by("group").agg(since=pl.col("started_at").min())
             changes += _judge_rule(session, rule, known, since, floor, now)
     batches.forget(session, _longest_window(rules), now)
     return changes
@@ -69,7 +66,7 @@ def judge_silence(session: Session, rules: list[Rule], now: datetime) -> list[Ch
         known = batches.load(session, _earlier(start, _longest_window(rules)))
         floor = batches.forgotten_until(session)
         for rule in rules if len(known) else []:
-            groups = known.filter(matches(rule)).select(group_key(rule).alias("group")).unique()
+            groups = _grouped(rule, known).select("group").unique()
             since = groups.with_columns(pl.lit(start + _INSTANT).alias("since"))
             changes += _judge_rule(session, rule, known, since, floor, now)
     batches.remember_silence(session, now)
@@ -88,6 +85,11 @@ def _judge_rule(
     return reconcile(session, rule, evaluate(rule, known, now, before), before, now)
 
 
+def _grouped(rule: Rule, events: pl.DataFrame) -> pl.DataFrame:
+    """`group` and `started_at` of the events that the rule looks at."""
+    return events.filter(matches(rule)).select(group_key(rule).alias("group"), "started_at")
+
+
 def _with_context(
     session: Session, events: pl.DataFrame, new_ids: pl.Series, reach: timedelta
 ) -> pl.DataFrame:
@@ -95,13 +97,17 @@ def _with_context(
 
     A new copy of a known event may replace it (the first received stands), so windows around that one are touched too.
     """
-    start = events["started_at"].min()
+    start = _earliest(events)
     while True:
         known = batches.load(session, _earlier(start, reach))
-        earliest = known.filter(pl.col("event_id").is_in(new_ids.implode()))["started_at"].min()
+        earliest = _earliest(known.filter(pl.col("event_id").is_in(new_ids.implode())))
         if earliest >= start:
             return known
         start = earliest
+
+
+def _earliest(events: pl.DataFrame) -> datetime:
+    return cast(datetime, events["started_at"].min())
 
 
 def _longest_window(rules: list[Rule]) -> timedelta:

@@ -78,17 +78,26 @@ _IS_ERROR = pl.col("outcome").eq_missing("error")
 _ONE = pl.lit(ONE, dtype=pl.Int128)
 _COST = pl.col("cost_usd").cast(pl.Decimal(38, DECIMAL_PLACES)).to_physical().cast(pl.Int128)
 
-_LOOK_AT_CALLS = "Look up the group's calls in fct_transactions, from the first event on: a larger prompt, a larger model or a lost cache hit are the usual causes."
-_LOOK_AT_TRAFFIC = "See which callers of the group became busier in fct_transactions: a loop, a retry storm or a new release are the usual causes."
-_LOOK_AT_ERRORS = "Look at error_code and error_reason of the group's failed calls in fct_transactions, then at the provider's status page."
+_LOOK_AT_CALLS = (
+    "Look up the group's calls in fct_transactions, from the first event on: a larger prompt, a larger model or a lost "
+    "cache hit are the usual causes."
+)
+_LOOK_AT_TRAFFIC = (
+    "See in fct_transactions which callers of the group became busier: a loop, a retry storm or a new release are the "
+    "usual causes."
+)
+_LOOK_AT_ERRORS = (
+    "Look at error_code and error_reason of the group's failed calls in fct_transactions, then at the provider's "
+    "status page."
+)
+_ADD_THE_PRICE = "Add the model's price to dbt_project/seeds/price_book.csv, or its name to model_aliases.csv, and reload the hour."
 
 
-def _tokens(*fields: str) -> dict[str, pl.Expr]:
+def _tokens(title: str, *fields: str) -> Metric:
+    """Tokens of some buckets; an event that says none of them is no sample."""
     columns = [pl.col(field).cast(pl.Int128) for field in fields]
-    return {
-        "amount": pl.sum_horizontal(columns) * _ONE,
-        "is_sample": pl.any_horizontal([column.is_not_null() for column in columns]),
-    }
+    is_sample = pl.any_horizontal([column.is_not_null() for column in columns])
+    return Metric(title, pl.sum_horizontal(columns) * _ONE, is_sample, _LOOK_AT_CALLS)
 
 
 METRICS: dict[str, Metric] = {
@@ -110,13 +119,13 @@ METRICS: dict[str, Metric] = {
         _LOOK_AT_ERRORS,
         is_average=True,
     ),
-    "token_count": Metric("tokens", **_tokens(*TOKEN_FIELDS), next_step=_LOOK_AT_CALLS),
-    "input_tokens": Metric("uncached input tokens", **_tokens("input_tokens"), next_step=_LOOK_AT_CALLS),
-    "output_tokens": Metric("output tokens", **_tokens("output_tokens"), next_step=_LOOK_AT_CALLS),
+    "token_count": _tokens("tokens", *TOKEN_FIELDS),
+    "input_tokens": _tokens("uncached input tokens", "input_tokens"),
+    "output_tokens": _tokens("output tokens", "output_tokens"),
     "unpriced_events": Metric(
         "events without a price",
         _ONE,
         pl.col("cost_status").eq_missing("unpriced"),
-        "Add the model's price to the price book (dbt_project/seeds/price_book.csv), or its name to the aliases, and reload the hour.",
+        _ADD_THE_PRICE,
     ),
 }

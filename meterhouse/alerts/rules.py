@@ -29,7 +29,6 @@ from meterhouse.alerts.delivery.channels import CHANNELS
 from meterhouse.alerts.metrics import DIMENSIONS, METRICS, scaled
 from meterhouse.events.schema import MAX_AMOUNT_USD
 
-
 MAX_WINDOW = timedelta(days=31)
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -72,7 +71,7 @@ def _read_window(text: Any) -> Any:
     return window
 
 
-def window_text(window: timedelta) -> str:
+def _window_text(window: timedelta) -> str:
     """A window as it is written in a rule: `1h`, `90s`."""
     seconds = int(window.total_seconds())
     size, unit = next(
@@ -135,16 +134,16 @@ Channel = Annotated[str, *_choice("channel", tuple(CHANNELS))]
 Window = Annotated[
     timedelta,
     BeforeValidator(_read_window),
-    PlainSerializer(window_text),
+    PlainSerializer(_window_text),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,9} ?[smhd]$", "examples": ["1h", "15m"]}),
 ]
 When = Annotated[tuple[Limit, ...], BeforeValidator(_read_limits), WithJsonSchema(_WHEN_SCHEMA)]
 
-_STRICT = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class Condition(BaseModel):
-    """What one field of an event must be; all that is given must hold. Comparison is exact, upper and lower case differ."""
+    """What one field of an event must be; all that is given must hold, and upper and lower case differ."""
 
     model_config = _STRICT
 
@@ -164,7 +163,8 @@ def _read_condition(condition: Any) -> Any:
     if isinstance(condition, dict) and condition:
         return condition
     raise ValueError(
-        f"{condition!r} is not a condition; write a text (in quotes if it looks like a number, date or yes/no), or {{is: …}}, {{in: […]}}, {{starts_with: …}}"
+        f"{condition!r} is not a condition; write a text (in quotes if it looks like a number, date or yes/no), "
+        "or {is: …}, {in: […]}, {starts_with: …}"
     )
 
 
@@ -198,6 +198,11 @@ class Rule(BaseModel):
     mode: Literal["live", "shadow"] = Field(
         default="live", description="Shadow: incidents are recorded, nobody is told."
     )
+
+    @property
+    def window_text(self) -> str:
+        """The window as it is written: `1h`, `90s`."""
+        return _window_text(self.window)
 
     @cached_property
     def version(self) -> str:

@@ -51,7 +51,11 @@ class _Loader(yaml.SafeLoader):
     """YAML with decimals kept as the text they are written in."""
 
 
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: loader.construct_scalar(node))
+def _as_written(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return loader.construct_scalar(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", _as_written)
 
 
 def load_rules(path: Path) -> list[Rule]:
@@ -122,7 +126,9 @@ def _rule_nodes(text: str, name: str) -> list[tuple[yaml.Node, Any]]:
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
-        data = loader.construct_document(root) if root else None
+        if root is None:
+            return []
+        data = loader.construct_document(root)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it is not YAML"
@@ -222,4 +228,5 @@ def _repeated_keys(node: yaml.Node, depth: int = 3) -> Iterator[tuple[str, int]]
 
 def _last(node: yaml.MappingNode, key: str) -> yaml.Node:
     """The last occurrence of a key."""
-    return [found for found, _ in node.value if str(found.value) == key][-1]
+    found: yaml.Node = [name for name, _ in node.value if str(name.value) == key][-1]
+    return found

@@ -11,27 +11,28 @@ from typing import Any
 
 from meterhouse.alerts.delivery.contract import Message
 from meterhouse.alerts.metrics import METRICS
-from meterhouse.alerts.rules import Rule, window_text
+from meterhouse.alerts.rules import Rule
 from meterhouse.control.tables import IncidentRow
 
 Facts = dict[str, Any]
 """Facts of one message, as JSON: numbers are decimal text, times RFC 3339 UTC."""
 
 
-def facts_of_rule(rule: Rule, sample_count: int) -> Facts:
+def facts_of_rule(rule: Rule, severity: str, sample_count: int) -> Facts:
     """What a message needs to know of the rule as it was when it fired."""
     metric = METRICS[rule.metric]
     return {
         "metric": metric.title,
         "unit": metric.unit,
+        "comparison": next(limit.comparison for limit in rule.when if limit.severity == severity),
         "next_step": metric.next_step,
-        "window": window_text(rule.window),
+        "window": rule.window_text,
         "sample_count": sample_count,
     }
 
 
 def facts(row: IncidentRow, resolved_value: Decimal | None = None, note: str | None = None) -> Facts:
-    """What a message needs to know of the incident as it is now; `resolved_value` is null for an empty window."""
+    """What a message needs to know of the incident as it is now; `resolved_value` is null for too few samples."""
     return {
         "incident_id": row.id,
         "rule": row.rule,
@@ -59,7 +60,10 @@ def compose(event: str, facts: Facts) -> Message:
     fired_at = datetime.fromisoformat(facts["fired_at"])
     lines = [
         ("Group", group_text(facts["group"])),
-        ("Value", f"{facts['metric']} {facts['value']}{unit}, limit {facts['limit']}{unit}"),
+        (
+            "Value",
+            f"{facts['metric']} {facts['value']}{unit}, limit {facts['comparison']} {facts['limit']}{unit}",
+        ),
         ("Window", f"{facts['window']} up to {_time_text(fired_at)}, samples: {facts['sample_count']}"),
     ]
     if event == "resolved":
@@ -67,11 +71,11 @@ def compose(event: str, facts: Facts) -> Message:
         value = facts["resolved_value"]
         now_text = f"{value}{unit}" if value is not None else "too few samples left in the window"
         lines += [
-            ("Now", f"{now_text}, since {_time_text(resolved_at)}"),
+            ("Now", facts["note"] or f"{now_text}, since {_time_text(resolved_at)}"),
             ("Lasted", duration_text(resolved_at - fired_at)),
         ]
     lines += [("First event", facts["first_event_id"] or "unknown"), ("Trace", facts["trace_id"] or "none")]
-    if facts["note"]:
+    if facts["note"] and event != "resolved":
         lines.append(("Note", facts["note"]))
     title = f"{facts['severity']} alert {event}: {facts['rule']}"
     is_over = event in ("resolved", "retracted")

@@ -5,6 +5,7 @@ What belongs here: where answers come from. What does not: what makes them right
 """
 
 import sys
+from contextlib import redirect_stdout
 from typing import Any
 
 import typer
@@ -53,7 +54,8 @@ def ask(label: str, otherwise: str, is_secret: bool = False, default: str | None
         UsageError: Nobody is there to ask; `otherwise` says how else to give it.
     """
     try:
-        return str(typer.prompt(label, default=default, hide_input=is_secret, err=True))
+        with redirect_stdout(sys.stderr):
+            return str(typer.prompt(label, default=default, hide_input=is_secret, err=True))
     except typer.Abort:
         if sys.stdin.isatty():
             raise

@@ -1,7 +1,8 @@
-"""`meterhouse demo`: the whole product on a small world on this machine, against the world's ledger of truth.
+"""`meterhouse demo`: the whole product on a small world on this machine, against its ledger of truth.
 
-It does what a user would do, in that order: connect providers, meter calls with the SDK, let the alert rules judge, run
-the main Dagster job, read the report. The world's servers are the sandbox; everything else is the product itself.
+It does what a user would do, in that order: connect providers, meter calls with the SDK, let the alert rules
+judge, run the main Dagster job, read the report. The world's servers are the sandbox; everything else is the
+product itself.
 """
 
 import shutil
@@ -14,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
+import duckdb
 import meterhouse_sdk
 import typer
 from rich.console import Console
@@ -24,7 +26,6 @@ from meterhouse.cli.output import WRONG, JsonFlag, errors_in_words, print_json
 from meterhouse.cli.report import rendered
 from meterhouse.cli.up import dagster_environment
 from meterhouse.connections import registry
-from meterhouse.control.database import reading
 from meterhouse.errors import UsageError
 from meterhouse.events.load import partitions_with_new_files
 from meterhouse.report import build_report
@@ -47,9 +48,10 @@ def demo(
     ] = False,
     is_json: JsonFlag = False,
 ) -> None:
-    """Run everything end to end on a small world on this machine, and print the report. Nothing leaves the machine.
+    """Run everything end to end on a small world on this machine, and print the report.
 
-    It uses METERHOUSE_HOME (`.meterhouse/` by default), and replaces what an earlier demo left there.
+    Nothing leaves the machine. It uses METERHOUSE_HOME (`.meterhouse/` by default), and replaces what an
+    earlier demo left there.
     """
     started = time.monotonic()
     home = _fresh_home(Settings().home_path)
@@ -103,8 +105,6 @@ def disagreements(answer: dict[str, Any], ledger: dict[str, Any]) -> list[str]:
 
 
 def _lost_calls(settings: Settings, ledger: dict[str, Any]) -> list[str]:
-    import duckdb
-
     with duckdb.connect(settings.published_path, read_only=True) as marts:
         found = marts.execute(
             "select count(*), sum(total_input_tokens), sum(total_output_tokens) from marts.fct_transactions"

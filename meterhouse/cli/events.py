@@ -26,9 +26,9 @@ def import_files(
     paths: Annotated[list[Path], typer.Argument(exists=True, help="Files, or folders of them.")],
     is_json: JsonFlag = False,
 ) -> None:
-    """Land event files (JSON lines, plain, .gz or .zst, or Parquet) and load them; the same file twice counts once.
+    """Land event files (JSON lines, plain, .gz or .zst, or Parquet) and load them.
 
-    Example: `meterhouse events import exported-calls.jsonl.gz`
+    The same file twice counts once. Example: `meterhouse events import exported-calls.jsonl.gz`
     """
     settings = Settings()
     files = _event_files(paths)

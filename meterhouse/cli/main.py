@@ -19,7 +19,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
-    help="Connect every AI provider, meter every AI call, and make the two agree to the cent. Start with: meterhouse demo",
+    help="Connect every AI provider, meter every AI call, and make the two agree to the cent. "
+    "Start with: meterhouse demo",
 )
 app.command("demo")(demo)
 app.command("up")(up)

@@ -26,7 +26,10 @@ def sync(
     ] = None,
     is_json: JsonFlag = False,
 ) -> None:
-    """Pull usage and cost of connections now: their history the first time, a look back over restated days afterwards."""
+    """Pull usage and cost of connections now.
+
+    The first time that is their history, afterwards a look back over days that may have been restated.
+    """
     settings = Settings()
     chosen = [registry.get(settings, name) for name in names] if names else registry.find(settings)
     results = []

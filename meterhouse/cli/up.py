@@ -11,7 +11,10 @@ from meterhouse.settings import PROJECT_ROOT, Settings, child_environment
 
 
 def up(ui_port: Annotated[int, typer.Option(help="Port of the Dagster web UI.")] = 3000) -> None:
-    """Start the Dagster web UI and daemon: schedules pull providers, sensors load events and judge alerts. Ctrl-C ends all."""
+    """Start the Dagster web UI and daemon, until Ctrl-C.
+
+    Schedules pull providers, sensors load events and judge alert rules.
+    """
     settings = Settings()
     command = [
         sys.executable, "-m", "dagster", "dev",

@@ -31,16 +31,22 @@ def typed_fields() -> str:
 
 
 def fault(texts: str, typed: str) -> str:
-    """SQL for the first thing wrong with an event, as one sentence; NULL for a good one.
+    """SQL for the first thing wrong with an event, as `sentence` takes it; NULL for a good one.
 
     Args:
         texts: alias of the relation with the fields as text and the `fault` of the line.
         typed: alias of the relation with the fields as `typed_fields` made them.
     """
-    cases = [f"WHEN {texts}.fault IS NOT NULL THEN {texts}.fault"]
+    cases = [f"WHEN {texts}.fault IS NOT NULL THEN [NULL, NULL, {texts}.fault]"]
     for field in EVENT_FIELDS:
-        cases += [f"WHEN {test} THEN {sentence}" for test, sentence in _checks(field, texts, typed)]
+        cases += [f"WHEN {test} THEN {found}" for test, found in _checks(field, texts, typed)]
     return f"CASE {' '.join(cases)} END"
+
+
+def sentence(found: str) -> str:
+    """SQL for the sentence of a `fault`: a list of field, text and how to mend it, or of a whole sentence."""
+    named = f"'`' || {found}[1] || '` is ' || shown({found}[2]) || '; ' || {found}[3]"
+    return f"CASE WHEN {found}[1] IS NULL THEN {found}[3] ELSE {named} END"
 
 
 def body_hash(typed: str) -> str:
@@ -125,8 +131,8 @@ def _checks(field: Field, texts: str, typed: str) -> list[tuple[str, str]]:
 
 def _missing(name: str) -> str:
     events = 'every event but one of operation "tool"' if name == "model" else "every event"
-    return f"'`{name}` is missing; {events} must have it'"
+    return f"[NULL, NULL, '`{name}` is missing; {events} must have it']"
 
 
 def _wrong(name: str, text: str, mend: str) -> str:
-    return f"'`{name}` is ' || shown({text}) || '; {mend}'"
+    return f"['{name}', {text}, '{mend}']"

@@ -83,8 +83,10 @@ def open_landing_zone(settings: Settings) -> LandingZone:
         filesystem, root = _file_system(raw, settings.landing_endpoint_url)
         if settings.landing_url is None:
             filesystem.create_dir(root, recursive=True)
-        elif filesystem.get_file_info(root).type == pafs.FileType.NotFound:
-            raise FileNotFoundError("it does not exist")
+        is_folder = isinstance(filesystem, pafs.LocalFileSystem)
+        place = root if is_folder else root.partition("/")[0]
+        if filesystem.get_file_info(place).type == pafs.FileType.NotFound:
+            raise FileNotFoundError(f"{place} does not exist")
     return LandingZone(filesystem, root, shown)
 
 

@@ -3,8 +3,7 @@
 The order is the guarantee. Files are read, checked and priced into the spool with no lock held; under the
 warehouse lock they are loaded, and only then written into the ledger. A kill at any point leaves files the
 ledger does not know, which the next run loads again; the silver model keeps the latest load of each file
-and line. dlt's working folder lives in the spool of the run, so no package can stay pending and block the
-next one. What does not belong here: reading (`reader.py`) and prices (`pricing/`).
+and line. What does not belong here: reading (`reader.py`) and prices (`pricing/`).
 """
 
 import hashlib
@@ -18,7 +17,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import dlt
-import duckdb
 from uuid_utils import uuid7
 
 from meterhouse.control.database import reading, session
@@ -30,6 +28,7 @@ from meterhouse.events.schema import REJECT_SCHEMA, WAREHOUSE_SCHEMA
 from meterhouse.events.spool import SpooledFile, spool_file, stamp
 from meterhouse.pricing.book import load_price_book
 from meterhouse.settings import Settings
+from meterhouse.warehouse.loading import fresh_pipeline
 from meterhouse.warehouse.lock import warehouse
 
 DATASET = "raw_metering"
@@ -88,29 +87,11 @@ def load_partition(settings: Settings, partition: str) -> LoadResult:
     book = load_price_book()
     with _spool_folder(settings) as folder:
         spooled = [spool_file(zone, file, book, settings.settle_seconds, now, folder) for file in due]
-        with warehouse(settings, f"load the events of {partition}") as path:
-            return _load(settings, partition, spooled, path, folder)
+        with warehouse(settings, f"load the events of {partition}"):
+            return _load(settings, partition, spooled, folder)
 
 
-def ensure_event_tables(settings: Settings) -> None:
-    """Make the tables of `raw_metering` when no event file has arrived yet, so that dbt finds its sources.
-
-    Raises:
-        WarehouseBusyError: the warehouse stayed busy.
-    """
-    with warehouse(settings, "make the event tables") as path, _spool_folder(settings) as folder:
-        with duckdb.connect(str(path)) as connection:
-            found = connection.execute(
-                "SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_name IN ?",
-                [DATASET, list(_TABLES)],
-            ).fetchone()
-        if found != (len(_TABLES),):
-            _append(path, folder, [], str(uuid7()), datetime.now(UTC))
-
-
-def _load(
-    settings: Settings, partition: str, spooled: list[SpooledFile], path: Path, folder: Path
-) -> LoadResult:
+def _load(settings: Settings, partition: str, spooled: list[SpooledFile], folder: Path) -> LoadResult:
     """Load what is still due, under the lock: a run that waited for another one may find its files loaded."""
     now = datetime.now(UTC)
     with reading(settings) as transaction:
@@ -123,7 +104,8 @@ def _load(
     rows = [_ledger_row(file, loaded, load_id, loaded_at) for file in spooled if file.file.url in due]
     to_append = {row.url for row in rows if row.status == FileStatus.LOADED}
     if to_append:
-        _append(path, folder, [file for file in spooled if file.file.url in to_append], load_id, loaded_at)
+        appended = [file for file in spooled if file.file.url in to_append]
+        _append(settings, folder, appended, load_id, loaded_at)
     with session(settings) as transaction:
         for row in rows:
             ledger.record(transaction, row)
@@ -156,20 +138,17 @@ def _ledger_row(
     return row
 
 
-def _append(path: Path, folder: Path, files: list[SpooledFile], load_id: str, loaded_at: datetime) -> None:
-    """Append the spooled rows to both tables, in one dlt package with a working folder of its own."""
+def _append(
+    settings: Settings, folder: Path, files: list[SpooledFile], load_id: str, loaded_at: datetime
+) -> None:
+    """Append the spooled rows to both tables, in one dlt package."""
     events, rejects = folder / "events.parquet", folder / "rejected_events.parquet"
     stamp([file.events_path for file in files], WAREHOUSE_SCHEMA, load_id, loaded_at, events)
     stamp([file.rejects_path for file in files], REJECT_SCHEMA, load_id, loaded_at, rejects)
-    pipeline = dlt.pipeline(
-        "metered_events",
-        pipelines_dir=str(folder / "dlt"),
-        destination=dlt.destinations.duckdb(str(path)),
-        dataset_name=DATASET,
-    )
-    pipeline.extract([_resource("events", events), _resource("rejected_events", rejects)])
-    pipeline.normalize()
-    pipeline.load(workers=1)
+    with fresh_pipeline(settings, "metered_events", DATASET) as pipeline:
+        pipeline.extract([_resource("events", events), _resource("rejected_events", rejects)])
+        pipeline.normalize()
+        pipeline.load()
 
 
 def _resource(table: str, file: Path) -> Any:

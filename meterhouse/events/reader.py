@@ -100,7 +100,8 @@ def _judge(connection: duckdb.DuckDBPyConnection, lines: Lines) -> None:
         f"""CREATE TEMP TABLE judged AS
         WITH texts AS ({native.fields_as_text("lines")}),
         typed AS (SELECT texts AS text, {checks.typed_fields()} FROM texts),
-        reasoned AS (SELECT *, {checks.fault("text", "typed")} AS reason FROM typed)
+        faulted AS (SELECT *, {checks.fault("text", "typed")} AS found FROM typed),
+        reasoned AS (SELECT * EXCLUDE (found), {checks.sentence("found")} AS reason FROM faulted)
         SELECT text.file_line AS file_line, reason, * EXCLUDE (text, reason),
             CASE WHEN reason IS NOT NULL THEN replace(text.event_id, chr(0), '␀') END AS rejected_event_id,
             CASE WHEN reason IS NULL THEN {checks.body_hash("reasoned")} END AS content_hash,

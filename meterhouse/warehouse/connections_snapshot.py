@@ -1,4 +1,4 @@
-"""The connections as the warehouse sees them: names and status, copied from the control database, never a credential."""
+"""The connections as the warehouse sees them: names and status, never a credential."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from meterhouse.settings import Settings
 from meterhouse.warehouse.lock import warehouse
 
 _TIME = pl.Datetime("us", "UTC")
-SCHEMA = {
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "connection_id": pl.String,
     "name": pl.String,
     "provider": pl.String,

@@ -66,7 +66,7 @@ def build(
         try:
             outcome = runner.invoke(arguments)
         finally:
-            DuckDBConnectionManager.close_all_connections()
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     return _result(outcome)
 
 

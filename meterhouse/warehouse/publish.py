@@ -47,7 +47,8 @@ def _copy(connection: duckdb.DuckDBPyConnection, source: Path, fresh: Path) -> d
     connection.execute("set timezone = 'UTC'")
     connection.execute(f"attach '{source}' as warehouse (read_only)")
     names = connection.execute(
-        "select table_name from information_schema.tables where table_catalog = 'warehouse' and table_schema = ? order by all",
+        "select table_name from information_schema.tables"
+        " where table_catalog = 'warehouse' and table_schema = ? order by all",
         [PUBLISHED_SCHEMA],
     ).fetchall()
     if not names:

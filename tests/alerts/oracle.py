@@ -54,7 +54,9 @@ def sample(metric, event):
         return None if event.get("outcome") in (None, "blocked") else Decimal(event["outcome"] == "error")
     if metric == "unpriced_events":
         return Decimal(1) if event.get("cost_status") == "unpriced" else None
-    fields = {"token_count": TOKENS, "input_tokens": ["input_tokens"], "output_tokens": ["output_tokens"]}[metric]
+    fields = {"token_count": TOKENS, "input_tokens": ["input_tokens"], "output_tokens": ["output_tokens"]}[
+        metric
+    ]
     counts = [event[field] for field in fields if event.get(field) is not None]
     return Decimal(sum(counts)) if counts else None
 
@@ -66,7 +68,9 @@ def intervals(rule, where, events, until):
         amount = sample(rule.metric, event)
         if amount is not None and meets(event, where):
             group = json.dumps(
-                {name: event.get(name) for name in sorted(rule.group_by)}, separators=(",", ":"), ensure_ascii=False
+                {name: event.get(name) for name in sorted(rule.group_by)},
+                separators=(",", ":"),
+                ensure_ascii=False,
             )
             groups.setdefault(group, []).append((event["started_at"], amount))
     found = set()

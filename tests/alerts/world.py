@@ -27,7 +27,12 @@ def at(minutes):
 def event(event_id, minutes, cost=None, **fields):
     """A priced event that starts so many minutes after T0."""
     status = "priced" if cost is not None else "unpriced"
-    basics = {"event_id": event_id, "started_at": at(minutes), "received_at": at(minutes), "trace_id": f"trace-{event_id}"}
+    basics = {
+        "event_id": event_id,
+        "started_at": at(minutes),
+        "received_at": at(minutes),
+        "trace_id": f"trace-{event_id}",
+    }
     priced = {"cost_usd": None if cost is None else Decimal(cost), "cost_status": status}
     return {"provider": "openai", "model": "gpt-5", "outcome": "ok"} | basics | priced | fields
 
@@ -53,7 +58,9 @@ def install(home, slack_url=None, rules_text=None, **changes):
     if rules_text is not None:
         rules_file.parent.mkdir(parents=True, exist_ok=True)
         rules_file.write_text(rules_text, encoding="utf-8")
-    return Settings(home=home / "home", rules_file=rules_file, slack_webhook_url=slack_url, _env_file=None, **changes)
+    return Settings(
+        home=home / "home", rules_file=rules_file, slack_webhook_url=slack_url, _env_file=None, **changes
+    )
 
 
 def incidents(settings):

@@ -3,6 +3,7 @@
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from cryptography.fernet import Fernet
@@ -201,23 +202,42 @@ def test_a_rotation_killed_at_any_step_loses_nothing_and_the_next_one_completes(
     assert opened_keys(two) == [GOOD_KEY, OTHER_KEY]
 
 
+ROTATE_MANY = """
+import sys
+from meterhouse.connections import vault
+from meterhouse.settings import Settings
+settings = Settings(home=sys.argv[1], control_url=None if sys.argv[2] == "-" else sys.argv[2])
+for n in range(15):
+    vault.rotate_key(settings)
+"""
+
+
 def test_reading_and_adding_go_on_while_keys_rotate(two, api):
-    rotating = subprocess.Popen(
-        [sys.executable, "-c",
-         "import sys\n"
-         "from meterhouse.connections import vault\n"
-         "from meterhouse.settings import Settings\n"
-         "s = Settings(home=sys.argv[1], control_url=None if sys.argv[2] == '-' else sys.argv[2])\n"
-         "for n in range(15): vault.rotate_key(s)",
-         str(two.home), two.control_url or "-"],
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    command = [sys.executable, "-c", ROTATE_MANY, str(two.home), two.control_url or "-"]
+    rotating = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     count = 0
     while rotating.poll() is None:
         assert opened_keys(two) == [GOOD_KEY, OTHER_KEY]
-        name = f"more {count}"
-        registry.add(two, "fake", name, {"admin_key": GOOD_KEY, "base_url": api.url}, is_checked=False)
+        form = {"admin_key": GOOD_KEY, "base_url": api.url}
+        registry.add(two, "fake", f"more {count}", form, is_checked=False)
         count += 1
     assert rotating.returncode == 0, rotating.stderr.read()
     assert count
     assert set(opened_keys(two, registry.names(two))) == {GOOD_KEY, OTHER_KEY}
+
+
+def test_whoever_opens_or_seals_waits_while_the_keys_are_held(home, api):
+    form = {"admin_key": GOOD_KEY, "base_url": api.url}
+    registry.add(home, "fake", "one", form, is_checked=False)
+    with ThreadPoolExecutor() as pool:
+        with vault.held(home):
+            waiting = [
+                pool.submit(registry.credentials_of, home, "one"),
+                pool.submit(registry.add, home, "fake", "two", form, False),
+                pool.submit(registry.rotate, home, "one", form, False),
+                pool.submit(vault.rotate_key, home),
+            ]
+            assert not wait(waiting, timeout=1).done
+        for done in waiting:
+            done.result(timeout=30)
+    assert opened_keys(home) == [GOOD_KEY, GOOD_KEY]

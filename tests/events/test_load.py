@@ -1,7 +1,9 @@
 """Loading the landing zone into a real warehouse: exactly what arrived, whatever was repeated or killed."""
 
 import os
-import shutil
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,14 +14,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 from sqlalchemy import select
 
-from meterhouse.control.database import reading
+from meterhouse.control.database import reading, session
 from meterhouse.control.tables import LandingFileRow
-from meterhouse.events.landing import LandingZone, list_files, open_landing_zone, write_file
-from meterhouse.events.load import ensure_event_tables, load_partition, partitions_with_new_files
-from meterhouse.settings import Settings
-from meterhouse.warehouse.lock import warehouse
+from meterhouse.events.landing import LandingZone, LandingZoneError, list_files, open_landing_zone, write_file
+from meterhouse.events.load import load_partition, partitions_with_new_files
+from meterhouse.settings import PROJECT_ROOT, Settings, child_environment
 from tests.events.making import FOLDER, FORMATS, HOUR, event, jsonl, pack
-from tests.killing import killed_at
 
 LATEST_LOADS = """
     SELECT * FROM raw_metering.events
@@ -68,11 +68,16 @@ def test_every_format_lands_once_with_exact_types_and_prices(installation):
 def test_loading_again_changes_nothing(installation):
     write_file(open_landing_zone(installation), f"{FOLDER}/a.jsonl", jsonl(event(1)) + b"{bad\n")
     load_partition(installation, HOUR)
-    before = query(installation, "SELECT * FROM raw_metering.events"), ledger(installation)["a.jsonl"].loaded_at
+    before = (
+        query(installation, "SELECT * FROM raw_metering.events"),
+        ledger(installation)["a.jsonl"].loaded_at,
+    )
     assert partitions_with_new_files(installation) == {}
     assert load_partition(installation, HOUR).file_count == 0
     assert query(installation, "SELECT * FROM raw_metering.events") == before[0]
-    assert query(installation, "SELECT file_line, raw_text FROM raw_metering.rejected_events") == [(2, "{bad")]
+    assert query(installation, "SELECT file_line, raw_text FROM raw_metering.rejected_events") == [
+        (2, "{bad")
+    ]
 
 
 def test_the_same_content_by_another_name_is_a_duplicate_delivery(installation):
@@ -84,7 +89,11 @@ def test_the_same_content_by_another_name_is_a_duplicate_delivery(installation):
     assert load_partition(installation, "2026-11-23T11").duplicate_file_count == 1
     assert query(installation, "SELECT count(*) FROM raw_metering.events") == [(1,)]
     files = ledger(installation)
-    assert [files[name].status for name in ("a.jsonl", "b.jsonl", "c.jsonl")] == ["loaded", "duplicate", "duplicate"]
+    assert [files[name].status for name in ("a.jsonl", "b.jsonl", "c.jsonl")] == [
+        "loaded",
+        "duplicate",
+        "duplicate",
+    ]
     assert files["c.jsonl"].note == f"same content as {FOLDER}/a.jsonl"
 
 
@@ -115,26 +124,25 @@ def test_a_file_that_was_still_arriving_lands_whole_when_it_is_complete(installa
     assert ledger(installation)["a.jsonl.gz"].first_seen_at == first_seen_at
 
 
-def test_the_tables_exist_before_any_event(installation):
-    ensure_event_tables(installation)
-    ensure_event_tables(installation)
-    for table in ("events", "rejected_events"):
-        assert query(installation, f"SELECT count(*) FROM raw_metering.{table}") == [(0,)]
-
-
 def test_load_times_never_go_back_even_when_the_clock_does(installation):
     zone = open_landing_zone(installation)
     write_file(zone, f"{FOLDER}/a.jsonl", jsonl(event(1)))
     load_partition(installation, HOUR)
     future = datetime.now(UTC) + timedelta(hours=1)
-    with warehouse(installation, "test"):
-        from meterhouse.control.database import session
-
-        with session(installation) as transaction:
-            transaction.scalars(select(LandingFileRow)).one().loaded_at = future
+    with session(installation) as transaction:
+        transaction.scalars(select(LandingFileRow)).one().loaded_at = future
     write_file(zone, f"{FOLDER}/b.jsonl", jsonl(event(2)))
     load_partition(installation, HOUR)
-    assert query(installation, "SELECT max(loaded_at) > current_timestamp FROM raw_metering.events") == [(True,)]
+    assert query(installation, "SELECT max(loaded_at) > current_timestamp FROM raw_metering.events") == [
+        (True,)
+    ]
+
+
+def die_while_loading(settings: Settings, step: str, when: str) -> None:
+    """Load in a process that kills itself before or after `step`."""
+    command = [sys.executable, "-m", "tests.events.dying", step, when, HOUR]
+    ended = subprocess.run(command, cwd=PROJECT_ROOT, env=child_environment(settings), capture_output=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
 
 
 @pytest.mark.parametrize(
@@ -153,10 +161,12 @@ def test_killed_anywhere_and_run_again_every_event_counts_once(installation, ste
     for number in range(3):
         content = jsonl(*(event(10 * number + n) for n in range(5))) + b"{bad\n"
         write_file(zone, f"{FOLDER}/{number}.jsonl", content)
-    killed_at(step, ["build"], installation, when)
+    die_while_loading(installation, step, when)
     load_partition(installation, HOUR)
     events = query(installation, f"SELECT event_id FROM ({LATEST_LOADS}) ORDER BY 1")
-    assert [event_id for (event_id,) in events] == sorted(f"event-{10 * f + n}" for f in range(3) for n in range(5))
+    assert [event_id for (event_id,) in events] == sorted(
+        f"event-{10 * f + n}" for f in range(3) for n in range(5)
+    )
     rejects = query(installation, "SELECT DISTINCT file_url, file_line FROM raw_metering.rejected_events")
     assert len(rejects) == 3
     assert {row.status for row in ledger(installation).values()} == {"loaded"}
@@ -187,12 +197,10 @@ def test_a_landing_zone_on_s3_is_read_end_to_end(tmp_path, bucket):
     result = load_partition(settings, HOUR)
     assert (result.file_count, result.event_count, result.rejected_count) == (2, 51, 1)
     assert load_partition(settings, HOUR).file_count == 0
-    shutil.rmtree(tmp_path / "spool")
+    assert list((tmp_path / "spool").iterdir()) == []
 
 
 def test_a_bucket_that_does_not_exist_is_named_without_the_key(tmp_path, bucket):
-    from meterhouse.events.landing import LandingZoneError
-
     settings = Settings(home=tmp_path, landing_url="s3://nowhere/prod", landing_endpoint_url=bucket)
     with pytest.raises(LandingZoneError, match="s3://nowhere/prod") as caught:
         open_landing_zone(settings)

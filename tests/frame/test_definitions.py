@@ -1,8 +1,8 @@
 """The code location as Dagster sees it: it loads with no credentials and its graph is readable."""
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 import pytest
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from dlt_sources.registry import PROVIDERS
 from orchestration.definitions import build_defs

@@ -42,8 +42,8 @@ def test_the_causes_are_exactly_the_difference(answer: dict) -> None:
 def test_the_recorded_trace_comes_out_of_the_transactions_to_the_token(built: Settings) -> None:
     with duckdb.connect(built.published_path, read_only=True) as marts:
         found = marts.execute(
-            "select sum(total_input_tokens), sum(total_output_tokens), count(*) filter (where cost_status <> 'usage_missing') "
-            "from marts.fct_transactions"
+            "select sum(total_input_tokens), sum(total_output_tokens), "
+            "count(*) filter (where cost_status <> 'usage_missing') from marts.fct_transactions"
         ).fetchone()
     assert found == (TRACE["context"], TRACE["generated"], TRACE["calls"])
 
@@ -53,7 +53,8 @@ def test_each_day_of_each_provider_agrees_with_the_ledger(built: Settings, sandb
         found = {
             (provider, day.isoformat()): amounts
             for provider, day, *amounts in marts.execute(
-                "select provider, spend_date, billed_cost_usd, attributed_cost_usd, unattributed_cost_usd, metered_cost_usd, "
+                "select provider, spend_date, billed_cost_usd, attributed_cost_usd, unattributed_cost_usd, "
+                "metered_cost_usd, "
                 + ", ".join(f"{cause}_usd" for cause in CAUSES)
                 + " from marts.rpt_daily_spend where billed_cost_usd is not null"
             ).fetchall()

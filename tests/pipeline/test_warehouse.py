@@ -35,7 +35,8 @@ def fill(settings: Settings, generation: int, rows: int = 1000) -> None:
         connection.execute("create schema if not exists marts")
         for mart in ("fct_a", "fct_b"):
             connection.execute(
-                f"create or replace table marts.{mart} as select {generation} as generation, 1.10::decimal(38,12) as cost_usd from range({rows})"
+                f"create or replace table marts.{mart} as "
+                f"select {generation} as generation, 1.10::decimal(38,12) as cost_usd from range({rows})"
             )
 
 

@@ -13,20 +13,28 @@ from meterhouse.pricing.book import PriceBook, load_price_book, price_book
 from meterhouse.pricing.price import INPUT_FIELDS, price_events
 
 EMPTY_EVENT = pl.DataFrame(EVENT_SCHEMA.empty_table()).schema
-HEADER = (
-    "provider,model,tier,token_type,above_input_tokens,valid_from,valid_to,unit_price_usd,price_version"
-).split(",")
-SHEETS = """
-acme,m1,standard,input,0,,2026-06-01T00:00:00Z,0.0000025,v1
-acme,m1,standard,output,0,,2026-06-01T00:00:00Z,0.00001,v1
-acme,m1,standard,input,0,2026-06-01T00:00:00Z,,0.000002000000000001,v2
-acme,m1,standard,output,0,2026-06-01T00:00:00Z,,0.000008,v2
-acme,m1,standard,cache_read,0,2026-06-01T00:00:00Z,,0.000000123456789,v2
-acme,m1,standard,input,1000,2026-06-01T00:00:00Z,,0.000004,v2
-acme,m1,standard,output,1000,2026-06-01T00:00:00Z,,0.000012,v2
-acme,m1,batch,input,0,2026-07-01T00:00:00Z,2026-08-01T00:00:00Z,0.000001,v3
-acme,talk,standard,audio_seconds,0,,,0.000283333333333333,v4
-""".split()
+HEADER = [
+    "provider",
+    "model",
+    "tier",
+    "token_type",
+    "above_input_tokens",
+    "valid_from",
+    "valid_to",
+    "unit_price_usd",
+    "price_version",
+]
+SHEETS = [
+    "acme,m1,standard,input,0,,2026-06-01T00:00:00Z,0.0000025,v1",
+    "acme,m1,standard,output,0,,2026-06-01T00:00:00Z,0.00001,v1",
+    "acme,m1,standard,input,0,2026-06-01T00:00:00Z,,0.000002000000000001,v2",
+    "acme,m1,standard,output,0,2026-06-01T00:00:00Z,,0.000008,v2",
+    "acme,m1,standard,cache_read,0,2026-06-01T00:00:00Z,,0.000000123456789,v2",
+    "acme,m1,standard,input,1000,2026-06-01T00:00:00Z,,0.000004,v2",
+    "acme,m1,standard,output,1000,2026-06-01T00:00:00Z,,0.000012,v2",
+    "acme,m1,batch,input,0,2026-07-01T00:00:00Z,2026-08-01T00:00:00Z,0.000001,v3",
+    "acme,talk,standard,audio_seconds,0,,,0.000283333333333333,v4",
+]
 BOOK = price_book(
     pl.DataFrame([row.split(",") for row in SHEETS], schema=HEADER, orient="row").with_columns(
         pl.col("valid_from", "valid_to").replace("", None)
@@ -49,9 +57,7 @@ def oracle(event: dict) -> tuple[str, Decimal | None]:
     at = event["started_at"].strftime("%Y-%m-%dT%H:%M:%SZ")
     rows = [row.split(",") for row in SHEETS]
     sheet = [
-        r
-        for r in rows
-        if r[:3] == ["acme", event["model"], tier] and (r[5] or "0") <= at < (r[6] or "9")
+        r for r in rows if r[:3] == ["acme", event["model"], tier] and (r[5] or "0") <= at < (r[6] or "9")
     ]
     total = sum(event.get(name) or 0 for name in INPUT_FIELDS)
     above = max((int(r[4]) for r in sheet if int(r[4]) < total), default=0)
@@ -65,7 +71,9 @@ def oracle(event: dict) -> tuple[str, Decimal | None]:
         return "client_reported", event["client_cost_usd"]
     if quantities:
         return "unpriced", None
-    is_uncalled = event.get("outcome") in ("error", "blocked", "would_block") or event.get("operation") == "tool"
+    is_uncalled = (
+        event.get("outcome") in ("error", "blocked", "would_block") or event.get("operation") == "tool"
+    )
     return ("skipped" if is_uncalled else "usage_missing"), None
 
 
@@ -130,15 +138,27 @@ def test_a_cost_beyond_twelve_places_is_rounded_half_up():
         ({"input_tokens": 1, "images": 1}, "unpriced", None),
         ({"input_tokens": 1, "service_tier": "priority"}, "unpriced", None),
         ({"input_tokens": 1, "model": "nobody"}, "unpriced", None),
-        ({"input_tokens": 1, "model": "nobody", "client_cost_usd": Decimal("0.5")}, "client_reported", Decimal("0.5")),
+        (
+            {"input_tokens": 1, "model": "nobody", "client_cost_usd": Decimal("0.5")},
+            "client_reported",
+            Decimal("0.5"),
+        ),
         ({"input_tokens": 1, "client_cost_usd": Decimal("0.5")}, "priced", Decimal("0.000002")),
         ({}, "usage_missing", None),
         ({"outcome": "error"}, "skipped", None),
         ({"outcome": "error", "input_tokens": 1}, "priced", Decimal("0.000002")),
         ({"operation": "tool", "model": None}, "skipped", None),
-        ({"operation": "tool", "model": None, "client_cost_usd": Decimal("0.5")}, "client_reported", Decimal("0.5")),
+        (
+            {"operation": "tool", "model": None, "client_cost_usd": Decimal("0.5")},
+            "client_reported",
+            Decimal("0.5"),
+        ),
         ({"input_tokens": 1, "model": "M-One "}, "priced", Decimal("0.000002")),
-        ({"input_tokens": 1, "model": "asked", "response_model": "m1-2026-01-02"}, "priced", Decimal("0.000002")),
+        (
+            {"input_tokens": 1, "model": "asked", "response_model": "m1-2026-01-02"},
+            "priced",
+            Decimal("0.000002"),
+        ),
     ],
 )
 def test_unknown_is_never_a_cost_of_nothing(event, status, cost):
@@ -149,7 +169,7 @@ def test_unknown_is_never_a_cost_of_nothing(event, status, cost):
 def test_pricing_keeps_rows_order_and_columns_and_prices_twice_alike():
     events = pl.DataFrame(
         [
-            {name: None for name in EMPTY_EVENT}
+            dict.fromkeys(EMPTY_EVENT)
             | {"event_id": str(n), "provider": "acme", "model": "m1", "input_tokens": 3000 - n}
             | {"started_at": datetime(2026, 9, 30 - n % 30, tzinfo=UTC)}
             for n in range(100)

@@ -46,8 +46,16 @@ def test_sheets_of_one_model_and_tier_never_overlap():
 def test_every_model_names_itself_and_no_alias_has_two_models():
     aliases = BOOK.aliases
     assert not aliases.select("provider", "alias").is_duplicated().any()
-    itself = aliases.select("provider", "model").unique().join(
-        aliases, left_on=["provider", "model"], right_on=["provider", "alias"], how="left", suffix="_found"
+    itself = (
+        aliases.select("provider", "model")
+        .unique()
+        .join(
+            aliases,
+            left_on=["provider", "model"],
+            right_on=["provider", "alias"],
+            how="left",
+            suffix="_found",
+        )
     )
     assert itself.filter(pl.col("model_found").ne_missing(pl.col("model"))).is_empty()
     assert set(BOOK.sheets["model"]) <= set(aliases["model"])
@@ -67,7 +75,9 @@ def test_every_model_names_itself_and_no_alias_has_two_models():
     ],
 )
 def test_a_raw_name_has_one_canonical_model(provider, name, model):
-    names = pl.DataFrame({"provider": [provider], "raw_model": [name]}, schema_overrides={"raw_model": pl.String})
+    names = pl.DataFrame(
+        {"provider": [provider], "raw_model": [name]}, schema_overrides={"raw_model": pl.String}
+    )
     assert with_canonical_model(names, BOOK.aliases)["canonical_model"].to_list() == [model]
 
 
@@ -109,7 +119,9 @@ def _random_request(dice: random.Random) -> tuple[dict, Decimal] | None:
     ]
     priced = {row["token_type"] for row in sheets}
     fields = [b.field for b in BUCKETS if b.token_type in priced and b.token_type != "audio_seconds"]
-    quantities = {name: dice.choice([0, 1, dice.randrange(9_000), dice.randrange(400_000)]) for name in fields}
+    quantities = {
+        name: dice.choice([0, 1, dice.randrange(9_000), dice.randrange(400_000)]) for name in fields
+    }
     is_named = provider.find_model(model.id) is model
     if not is_named or not {"input", "output"} <= priced:
         return None
@@ -118,7 +130,11 @@ def _random_request(dice: random.Random) -> tuple[dict, Decimal] | None:
     usage = Usage(
         **{source: quantities[ours] for ours, source in INPUTS.items() if ours in quantities}
         | {"input_tokens": sum(quantities[name] for name in INPUTS if name in quantities)}
-        | {"cache_write_tokens": sum(quantities.get(n, 0) for n in ("cache_write_5m_tokens", "cache_write_1h_tokens"))}
+        | {
+            "cache_write_tokens": sum(
+                quantities.get(n, 0) for n in ("cache_write_5m_tokens", "cache_write_1h_tokens")
+            )
+        }
         | output
         | {"cache_audio_read_tokens": 0, "cache_image_read_tokens": 0}
         | {"output_audio_tokens": quantities.get("audio_output_tokens", 0)}
@@ -129,7 +145,12 @@ def _random_request(dice: random.Random) -> tuple[dict, Decimal] | None:
     said = genai_prices.calc_price(
         usage, model.id, provider_id=provider.id, genai_request_timestamp=started_at, price_context=context
     )
-    event = {"provider": provider.id, "model": model.id, "service_tier": tier, "started_at": started_at} | quantities
+    event = {
+        "provider": provider.id,
+        "model": model.id,
+        "service_tier": tier,
+        "started_at": started_at,
+    } | quantities
     return event, said.total_price
 
 
@@ -137,7 +158,9 @@ def test_a_thousand_random_requests_cost_what_the_source_says():
     dice = random.Random(20261123)
     requests = [request for _ in range(2500) if (request := _random_request(dice)) is not None]
     schema = pl.DataFrame(EVENT_SCHEMA.empty_table()).schema
-    events = pl.DataFrame([{name: event.get(name) for name in schema} for event, _ in requests], schema=schema)
+    events = pl.DataFrame(
+        [{name: event.get(name) for name in schema} for event, _ in requests], schema=schema
+    )
     priced = price_events(events, BOOK)
     assert len(requests) > 1000
     assert set(priced["cost_status"]) == {"priced"}

@@ -13,6 +13,7 @@ sys.path.insert(0, str(SDK_SOURCE))
 
 import meterhouse_sdk  # noqa: E402
 from meterhouse_sdk import trouble  # noqa: E402
+
 from tests.sdk.provider_server import ProviderServer  # noqa: E402
 
 

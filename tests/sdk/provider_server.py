@@ -1,7 +1,7 @@
 """A provider on loopback: the paths, bodies, streams and errors of OpenAI and Anthropic that the SDK meters.
 
 The model asked for decides what happens: `denied` and `limited` answer with errors, `cut` breaks a stream in the middle,
-`torn` sends an error within a stream, `odd` has usage that does not add up; anything else answers well.
+`torn` sends an error within a stream, `odd` has usage that does not add up; any other answers well.
 """
 
 import json
@@ -39,6 +39,7 @@ class ProviderServer(ThreadingHTTPServer):
     """Listens on a free port; `bodies` are the requests as received."""
 
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -113,6 +114,11 @@ def _completion(body):
 
 
 def _response(body, status="completed"):
+    text = {"type": "output_text", "text": "hi", "annotations": [], "logprobs": []}
+
+    def search(number, action):
+        return {"type": "web_search_call", "id": f"ws_{number}", "status": "completed", "action": action}
+
     return {
         "id": "resp_1",
         "object": "response",
@@ -122,8 +128,9 @@ def _response(body, status="completed"):
         "service_tier": "flex",
         "error": {"code": "server_error", "message": "it broke"} if status == "failed" else None,
         "output": [
-            {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "x"}},
-            {"type": "web_search_call", "id": "ws_2", "status": "completed", "action": {"type": "open_page", "url": "x"}},
+            {"id": "i", "type": "message", "role": "assistant", "status": "completed", "content": [text]},
+            search(1, {"type": "search", "query": "x"}),
+            search(2, {"type": "open_page", "url": "x"}),
         ],
         "parallel_tool_calls": True,
         "tool_choice": "auto",
@@ -156,7 +163,12 @@ def _message(body):
 
 def _completion_stream(body):
     def chunk(choices, **more):
-        common = {"id": "chatcmpl-2", "object": "chat.completion.chunk", "created": 1, "model": "gpt-5-2025-08-07"}
+        common = {
+            "id": "chatcmpl-2",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "gpt-5-2025-08-07",
+        }
         return None, {**common, "service_tier": "default", "choices": choices, **more}
 
     def delta(content, finish_reason=None):
@@ -176,16 +188,28 @@ def _completion_stream(body):
 
 
 def _response_stream(body):
-    yield "response.created", {"type": "response.created", "sequence_number": 0, "response": _response(body, "in_progress")}
-    text = {"item_id": "i", "output_index": 0, "content_index": 0, "delta": "hi", "logprobs": []}
-    yield "response.output_text.delta", {"type": "response.output_text.delta", "sequence_number": 1, **text}
+    def event(kind, number, **more):
+        return kind, {"type": kind, "sequence_number": number, **more}
+
+    started = {**_response(body, "in_progress"), "output": []}
+    item = {"id": "i", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+    part = {"type": "output_text", "text": "", "annotations": []}
+    place = {"item_id": "i", "output_index": 0, "content_index": 0}
+    yield event("response.created", 0, response=started)
+    yield event("response.output_item.added", 1, output_index=0, item=item)
+    yield event("response.content_part.added", 2, part=part, **place)
+    yield event("response.output_text.delta", 3, delta="hi", logprobs=[], **place)
     status = "failed" if body["model"] == "torn" else "completed"
-    last = {"type": f"response.{status}", "sequence_number": 2, "response": _response(body, status)}
-    yield f"response.{status}", last
+    yield event(f"response.{status}", 4, response=_response(body, status))
 
 
 def _message_stream(body):
-    started = {**_message(body), "content": [], "stop_reason": None, "usage": {**MESSAGE_USAGE, "output_tokens": 1}}
+    started = {
+        **_message(body),
+        "content": [],
+        "stop_reason": None,
+        "usage": {**MESSAGE_USAGE, "output_tokens": 1},
+    }
     yield "message_start", {"type": "message_start", "message": started}
     block = {"type": "text", "text": ""}
     yield "content_block_start", {"type": "content_block_start", "index": 0, "content_block": block}

@@ -29,7 +29,9 @@ def test_the_innermost_value_of_each_key_wins_and_leaving_a_block_restores_what_
             fields.update(inner_fields)
             metadata.update(inner_metadata)
         in_force = dict(current())
-        assert in_force.pop("metadata", {}) == {key: value for key, value in metadata.items() if value is not None}
+        assert in_force.pop("metadata", {}) == {
+            key: value for key, value in metadata.items() if value is not None
+        }
         assert in_force == {key: value for key, value in fields.items() if value is not None}
 
     def enter(depth):
@@ -59,7 +61,10 @@ def test_tasks_that_run_at_the_same_time_keep_their_own_attribution():
 def test_a_plain_thread_has_no_attribution_and_a_carried_function_has_that_of_its_maker():
     seen = []
     with attribute(customer="acme"):
-        threads = [threading.Thread(target=target) for target in (lambda: seen.append(dict(current())), carry(lambda: seen.append(dict(current()))))]
+        threads = [
+            threading.Thread(target=target)
+            for target in (lambda: seen.append(dict(current())), carry(lambda: seen.append(dict(current()))))
+        ]
     for thread in threads:
         thread.start()
         thread.join()

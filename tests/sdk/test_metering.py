@@ -2,13 +2,14 @@
 
 import json
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from meterhouse.events.schema import BUCKETS, EVENT_FIELDS
 from meterhouse_sdk import attribute, configure, meter, stats
 from meterhouse_sdk.fields import FIELD_KINDS, TOKEN_FIELDS
+
+from meterhouse.events.schema import BUCKETS, EVENT_FIELDS
 
 
 def test_the_sdk_knows_exactly_the_fields_of_the_event_schema_and_their_kinds():
@@ -17,12 +18,14 @@ def test_the_sdk_knows_exactly_the_fields_of_the_event_schema_and_their_kinds():
 
 
 def test_an_event_gets_a_uuid7_the_time_the_source_and_the_schema_version(landing):
-    before = datetime.now(timezone.utc)
+    before = datetime.now(UTC)
     event_id = meter(provider="openai", model="gpt-5", input_tokens=5)
     assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", event_id)
     event = landing.event()
     assert (event["event_id"], event["source"], event["schema_version"]) == (event_id, "sdk", "1")
-    assert before <= datetime.fromisoformat(event["started_at"]) <= datetime.fromisoformat(event["received_at"])
+    assert (
+        before <= datetime.fromisoformat(event["started_at"]) <= datetime.fromisoformat(event["received_at"])
+    )
     assert (event["input_tokens"], event.get("output_tokens")) == (5, None)
 
 
@@ -57,20 +60,33 @@ def test_money_travels_as_plain_decimal_text(value, text, landing):
 
 def test_names_that_are_no_field_are_kept_under_metadata_flat_and_counted_but_logged_once(landing, caplog):
     for _ in range(3):
-        meter(provider="p", model="m", ticket=7, score=0.5, is_new=True, cost=Decimal("1E-7"), tags=["a"], none=None)
+        meter(
+            provider="p",
+            model="m",
+            ticket=7,
+            score=0.5,
+            is_new=True,
+            cost=Decimal("1E-7"),
+            tags=["a"],
+            none=None,
+        )
     metadata = json.loads(landing.events()[0]["metadata"])
     assert metadata == {"ticket": 7, "score": 0.5, "is_new": "true", "cost": "0.0000001", "tags": '["a"]'}
     assert stats()["unknown_fields"] == 15
     assert sum("'ticket' is no field" in record.message for record in caplog.records) == 1
 
 
-def test_the_call_wins_over_the_block_the_block_over_configure_and_that_over_the_environment(landing, monkeypatch):
+def test_the_call_wins_over_the_block_the_block_over_configure_and_that_over_the_environment(
+    landing, monkeypatch
+):
     monkeypatch.setenv("METERHOUSE_ENVIRONMENT", "environment")
     monkeypatch.setenv("METERHOUSE_PRODUCT", "environment")
     monkeypatch.setenv("METERHOUSE_AGENT", "environment")
     monkeypatch.setenv("METERHOUSE_WORKFLOW", "environment")
     monkeypatch.setenv("METERHOUSE_LANDING_URL", str(landing.path))
-    configure(product="configure", agent="configure", workflow="configure", metadata={"a": "configure", "b": 1})
+    configure(
+        product="configure", agent="configure", workflow="configure", metadata={"a": "configure", "b": 1}
+    )
     with attribute(agent="block", workflow="block", metadata={"a": "block"}):
         meter(provider="p", model="m", workflow="call", metadata={"c": "call"})
     event = landing.event()
@@ -87,8 +103,19 @@ class Hostile:
 def test_values_of_any_kind_neither_raise_nor_hold_up_the_events_around_them(landing):
     meter(provider="first", model="m")
     assert meter(provider="p", model=Hostile())
-    meter(provider="\ud800 torn", model=3, started_at="yesterday", input_tokens="many", client_cost_usd=float("nan"))
-    meter(provider="p", model="m", metadata={1: float("inf"), "o": object()}, usage_raw={"when": datetime.now()})
+    meter(
+        provider="\ud800 torn",
+        model=3,
+        started_at="yesterday",
+        input_tokens="many",
+        client_cost_usd=float("nan"),
+    )
+    meter(
+        provider="p",
+        model="m",
+        metadata={1: float("inf"), "o": object()},
+        usage_raw={"when": datetime(2026, 1, 1)},
+    )
     meter(provider="last", model="m")
     events = landing.events()
     assert [event["provider"] for event in events] == ["first", "? torn", "p", "last"]

@@ -1,5 +1,7 @@
+{% set events = ref('stg_metering__events') %}
+
 select
-    {% for column in adapter.get_columns_in_relation(ref('stg_metering__events')) if execute %}
+    {% for column in adapter.get_columns_in_relation(events) if execute %}
     {{ column.name }}{{ ',' if not loop.last }}
     {% endfor %}
 from {{ ref('int_events__judged') }}

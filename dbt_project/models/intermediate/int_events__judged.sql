@@ -6,52 +6,13 @@
 ) }}
 
 {% set window = var('duplicate_window_hours') | int %}
-{% set event_columns = adapter.get_columns_in_relation(ref('stg_metering__events')) | map(attribute='name') | list if execute else [] %}
+{% set events = ref('stg_metering__events') %}
+{% set event_columns = adapter.get_columns_in_relation(events) | map(attribute='name') | list if execute else [] %}
 
-with loads as (
+with lines as (
 
-    select file_url, loaded_at from {{ ref('stg_metering__events') }}
-    union
-    select file_url, loaded_at from {{ ref('stg_metering__rejected_events') }}
-
-),
-
-reloaded_files as (
-
-    select file_url
-    from loads
-    group by file_url
-    having count(*) > 1
-
-),
-
-{# What a file said of a line last, event or refusal, replaces what it said before. #}
-newest_statements as (
-
-    select
-        file_url,
-        file_line,
-        max(loaded_at) as stated_at
-    from (
-        select file_url, file_line, loaded_at from {{ ref('stg_metering__events') }}
-        union all
-        select file_url, file_line, loaded_at from {{ ref('stg_metering__rejected_events') }}
-    ) as statements
-    where file_url in (select file_url from reloaded_files)
-    group by file_url, file_line
-
-),
-
-lines as (
-
-    select
-        events.*,
-        newest_statements.file_url is not null as is_replaced
-    from {{ ref('stg_metering__events') }} as events
-    left join newest_statements
-        on newest_statements.file_url = events.file_url
-        and newest_statements.file_line = events.file_line
-        and newest_statements.stated_at > events.loaded_at
+    select event_id, started_hour, received_at, content_hash, file_url, file_line, loaded_at, is_replaced
+    from {{ ref('int_events__lines') }}
 
 ),
 
@@ -166,24 +127,57 @@ later_copies as (
 
 ),
 
-{# Later copies with the content of the first are dropped here. #}
-verdicts as (
+{# What becomes of a repeated line: later copies with the content of the first are dropped. #}
+rulings as (
 
     select
-        {{ event_columns | join(', ') }},
-        'stands' as verdict
-    from bearing_lines
-    where event_id not in (select event_id from repeated_ids)
-
-    union all
-
-    select
-        {% for column in event_columns %}copies.{{ column }}, {% endfor %}
-        case when later_copies.event_id is null then 'stands' else 'conflicts' end as verdict
+        copies.event_id,
+        copies.file_url,
+        copies.file_line,
+        copies.loaded_at,
+        min(case when later_copies.event_id is null then 'stands' else 'conflicts' end) as verdict
     from copies
     left join later_copies on later_copies.event_id = copies.event_id and later_copies.arrival = copies.arrival
     left join copies as firsts on firsts.event_id = later_copies.event_id and firsts.arrival = later_copies.first_arrival
     where later_copies.event_id is null or firsts.content_hash <> copies.content_hash
+    group by copies.event_id, copies.file_url, copies.file_line, copies.loaded_at
+
+),
+
+{# A load that was cut off and resumed leaves its lines in raw twice, alike in everything: one of them is taken. #}
+ruled_events as (
+
+    select
+        events.*,
+        rulings.verdict,
+        row_number() over (partition by events.event_id, events.file_url, events.file_line, events.loaded_at order by events.load_id) as turn
+    from {{ ref('int_events__lines') }} as events
+    inner join rulings
+        on rulings.event_id = events.event_id
+        and rulings.file_url = events.file_url
+        and rulings.file_line = events.file_line
+        and rulings.loaded_at = events.loaded_at
+
+),
+
+verdicts as (
+
+    select
+        {{ event_columns | join(', ') }},
+        verdict
+    from ruled_events
+    where turn = 1
+
+    union all
+
+    select
+        {{ event_columns | join(', ') }},
+        'stands' as verdict
+    from {{ ref('int_events__lines') }}
+    where
+        not is_replaced
+        and started_hour in (select started_hour from rebuilt_slices)
+        and event_id not in (select event_id from repeated_ids)
 
 )
 

@@ -19,11 +19,15 @@ Send = Callable[[Message], None]
 """Hands one message to a channel; raises `FailedError` or `RefusedError`."""
 
 
-class NotConfiguredError(Exception):
+class DeliveryError(Exception):
+    """A channel did not take a message; says why in one sentence."""
+
+
+class NotConfiguredError(DeliveryError):
     """The channel lacks its settings; the message says which."""
 
 
-class FailedError(Exception):
+class FailedError(DeliveryError):
     """The channel did not answer, or asked to wait: worth another try.
 
     Args:
@@ -36,5 +40,5 @@ class FailedError(Exception):
         self.retry_after = retry_after
 
 
-class RefusedError(Exception):
+class RefusedError(DeliveryError):
     """The channel will never take the message as it is; the message says what to do."""

@@ -1,7 +1,8 @@
 """Slack: one message by incoming webhook or bot token, laid out in blocks.
 
 Whatever users supplied stands in `plain_text` objects only, escaped: it can neither mention anybody nor format
-anything. What belongs here: Slack's layout, limits and errors. What does not: words (`wording.py`), retries (`outbox.py`).
+anything. What belongs here: Slack's layout, limits and errors. What does not: words (`wording.py`) and retries
+(`outbox.py`).
 """
 
 import logging
@@ -23,8 +24,9 @@ DEFAULT_RETRY_AFTER = timedelta(seconds=30)
 MAX_VALUE_LENGTH = 300
 MAX_HEADER_LENGTH = 150
 
-_SILENT = logging.Logger("slack", level=logging.CRITICAL + 1)
-"""The SDK logs URLs, which hold the webhook's secret."""
+_SILENT = logging.getLogger("meterhouse.alerts.silent")
+"""The SDK logs URLs, which hold the webhook's secret; what went wrong is in the errors."""
+_SILENT.setLevel(logging.CRITICAL + 1)
 
 _NEW_WEBHOOK = "make a new incoming webhook for the channel in Slack and set METERHOUSE_SLACK_WEBHOOK_URL"
 _BOT_REFUSALS = {
@@ -60,7 +62,8 @@ def open_channel(settings: Settings) -> Send:
         token = settings.slack_bot_token.get_secret_value()
         return partial(post_as_bot, token, settings.slack_channel, settings.console_url)
     raise NotConfiguredError(
-        "The channel slack is not set up: set METERHOUSE_SLACK_WEBHOOK_URL, or METERHOUSE_SLACK_BOT_TOKEN and METERHOUSE_SLACK_CHANNEL."
+        "The channel slack is not set up: set METERHOUSE_SLACK_WEBHOOK_URL, "
+        "or METERHOUSE_SLACK_BOT_TOKEN and METERHOUSE_SLACK_CHANNEL."
     )
 
 

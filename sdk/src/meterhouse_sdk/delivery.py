@@ -60,9 +60,20 @@ class Sender:
 
     def put(self, event: Event) -> None:
         """Take one event; never waits. When the queue is full the event is dropped and reported."""
-        reason = self._take_in(event)
+        with self._lock:
+            reason = self._refusal()
+            if reason:
+                self._dropped += 1
+            else:
+                self._enqueue(event)
+            is_thread_needed = not reason and self._thread is None
+            if is_thread_needed:
+                self._thread = threading.Thread(target=self._run, name="meterhouse-sdk", daemon=True)
         if reason:
             self._report_lost([event], reason)
+        if is_thread_needed and self._thread is not None:
+            # Without the lock: a starting thread may collect garbage, and so meter a dropped stream.
+            self._thread.start()
 
     def flush(self, timeout_seconds: Optional[float]) -> bool:
         """Wait until all events put in before are sent or dropped; False when time runs out first."""
@@ -99,21 +110,12 @@ class Sender:
             metered = self._sent + pending + self._dropped
             return {"metered": metered, "sent": self._sent, "pending": pending, "dropped": self._dropped}
 
-    def _take_in(self, event: Event) -> Optional[str]:
-        with self._lock:
-            reason = self._refusal()
-            if reason:
-                self._dropped += 1
-                return reason
-            if not self._queue:
-                self._waiting_since = time.monotonic()
-            self._queue.append(event)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="meterhouse-sdk", daemon=True)
-                self._thread.start()
-            if len(self._queue) in (1, self._config.batch_size):
-                self._wake.notify_all()
-        return None
+    def _enqueue(self, event: Event) -> None:
+        if not self._queue:
+            self._waiting_since = time.monotonic()
+        self._queue.append(event)
+        if len(self._queue) in (1, self._config.batch_size):
+            self._wake.notify_all()
 
     def _refusal(self) -> Optional[str]:
         if self._transport is None:

@@ -143,12 +143,13 @@ def _sender() -> Sender:
     sender = _process.sender
     if sender is not None:
         return sender
+    config = settings()
+    candidate = Sender(_transport(config), config)
+    # A child of multiprocessing ends without atexit; its own finalizers do run.
+    multiprocessing_util.Finalize(None, _drain_at_exit, exitpriority=0)
     with _process.lock:
         if _process.sender is None:
-            config = settings()
-            _process.sender = Sender(_transport(config), config)
-            # A child of multiprocessing ends without atexit; its own finalizers do run.
-            multiprocessing_util.Finalize(None, _drain_at_exit, exitpriority=0)
+            _process.sender = candidate
         return _process.sender
 
 

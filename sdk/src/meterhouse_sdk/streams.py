@@ -87,20 +87,17 @@ async def _watched_async(iterator: AsyncIterator[Any], watch: _Watch) -> AsyncIt
 
 
 def _watch_closing(response: Any, watch: _Watch, is_async: bool) -> None:
-    # Weak, as a response that referred to itself would stay open until the garbage collector finds it.
-    weak_response = weakref.ref(response)
+    own_close = response.aclose if is_async else response.close
 
     def close() -> None:
-        closing: Any = weak_response()
         try:
-            type(closing).close(closing)
+            own_close()
         finally:
             watch.closed()
 
     async def aclose() -> None:
-        closing: Any = weak_response()
         try:
-            await type(closing).aclose(closing)
+            await own_close()
         finally:
             watch.closed()
 

@@ -1,0 +1,156 @@
+"""`meterhouse alerts`: check the rules, see the incidents, try a channel.
+
+What belongs here: asking and answering. What does not: what any of it means (`meterhouse/alerts/`).
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import select
+
+from meterhouse.alerts.delivery.channels import CHANNELS, open_channel
+from meterhouse.alerts.delivery.contract import DeliveryError
+from meterhouse.alerts.rules_file import json_schema, load_rules
+from meterhouse.alerts.wording import group_text, trial_message
+from meterhouse.cli.output import JsonFlag, errors_in_words, print_json, print_table, progress, say
+from meterhouse.control.database import reading
+from meterhouse.control.tables import IncidentRow, OutboxRow
+from meterhouse.errors import MeterhouseError, UsageError
+from meterhouse.settings import Settings
+
+alerts_app = typer.Typer(
+    no_args_is_help=True, help="Alert rules, the incidents they found, and whom they tell."
+)
+
+RulesFile = Annotated[
+    Path | None, typer.Option("--rules", help="The rules file, if not the one in METERHOUSE_RULES_FILE.")
+]
+
+
+@alerts_app.command("check")
+@errors_in_words()
+def check(
+    rules: RulesFile = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the rules file's JSON Schema, for editors.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check the rules file: one sentence with file and line per fault; exit code 1 if there is any."""
+    if schema:
+        print_json(json_schema())
+        return
+    found = load_rules(rules or Settings().rules_file)
+    if as_json:
+        print_json([rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in found])
+        return
+    print_table(
+        ["rule", "metric", "window", "fires when", "by", "tells", "mode"],
+        [
+            (
+                rule.name,
+                rule.metric,
+                rule.window_text,
+                ", ".join(f"{limit.severity} {limit}" for limit in rule.when),
+                list(rule.group_by) or None,
+                list(rule.notify) or None,
+                rule.mode,
+            )
+            for rule in found
+        ],
+    )
+    say(f"{len(found)} rule(s), no faults.")
+
+
+@alerts_app.command("list")
+@errors_in_words()
+def list_command(
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="How many incidents at most, newest first.")
+    ] = 50,
+    as_json: JsonFlag = False,
+) -> None:
+    """Incidents, newest first, and what became of their messages."""
+    found = _incidents(Settings(), limit)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ["fired at", "until", "rule", "group", "severity", "value", "limit", "status", "messages"],
+        [
+            (
+                incident["fired_at"],
+                incident["resolved_at"],
+                incident["rule"],
+                group_text(incident["group"]),
+                incident["severity"],
+                incident["value"],
+                incident["limit"],
+                f"{incident['status']} (shadow)" if incident["is_shadow"] else incident["status"],
+                [f"{sent['event']} {sent['channel']}: {sent['status']}" for sent in incident["messages"]]
+                or None,
+            )
+            for incident in found
+        ],
+    )
+    problems = {
+        sent["last_error"] for incident in found for sent in incident["messages"] if sent["last_error"]
+    }
+    for problem in sorted(problems):
+        say(problem)
+
+
+@alerts_app.command("send-test")
+@errors_in_words()
+def send_test(
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help=f"One of: {', '.join(CHANNELS)}.")],
+) -> None:
+    """Send a test message to a channel, and say what the channel answered."""
+    if channel not in CHANNELS:
+        raise UsageError(f"There is no channel {channel!r}.", f"Choose from {', '.join(CHANNELS)}.")
+    try:
+        with progress(f"Sending to {channel}"):
+            open_channel(Settings(), channel)(trial_message(channel))
+    except DeliveryError as error:
+        raise MeterhouseError(str(error)) from None
+    say(f"The channel {channel} took the message.")
+
+
+def _incidents(settings: Settings, limit: int) -> list[dict[str, Any]]:
+    with reading(settings) as transaction:
+        rows = list(
+            transaction.scalars(
+                select(IncidentRow).order_by(IncidentRow.fired_at.desc(), IncidentRow.id).limit(limit)
+            )
+        )
+        ids = [row.id for row in rows]
+        messages = list(
+            transaction.scalars(
+                select(OutboxRow).where(OutboxRow.incident_id.in_(ids)).order_by(OutboxRow.id)
+            )
+        )
+    return [
+        {
+            "id": row.id,
+            "rule": row.rule,
+            "group": json.loads(row.group_key),
+            "severity": row.severity,
+            "status": row.status,
+            "is_shadow": row.is_shadow,
+            "value": row.value,
+            "limit": row.limit,
+            "fired_at": row.fired_at,
+            "resolved_at": row.resolved_at,
+            "first_event_id": row.first_event_id,
+            "trace_id": row.trace_id,
+            "messages": [_message(message) for message in messages if message.incident_id == row.id],
+        }
+        for row in rows
+    ]
+
+
+def _message(row: OutboxRow) -> dict[str, Any]:
+    names = ("event", "channel", "status", "attempt_count", "sent_at", "last_error")
+    return {name: getattr(row, name) for name in names}

@@ -18,10 +18,11 @@ Event = tuple[str | None, Any]
 
 
 def call_routes(application_key: str) -> list[Route]:
-    """Routes of the call endpoint, open to the application's key alone."""
+    """Routes of the call endpoint, open to the application's key alone, in either header clients send it in."""
 
     async def messages(request: Request) -> Response:
-        if request.headers.get("x-api-key") != application_key:
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if application_key not in (request.headers.get("x-api-key"), bearer):
             error = {"type": "authentication_error", "message": "invalid x-api-key"}
             return ExactJSONResponse({"type": "error", "error": error, "request_id": "req_sandbox"}, 401)
         body = await request.json()

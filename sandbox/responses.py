@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-import simplejson  # type: ignore[import-untyped]
+import simplejson
 from starlette.responses import JSONResponse, StreamingResponse
 
 

@@ -96,6 +96,7 @@ def _with_context(
     """All events that a window touched by the new ones can hold.
 
     A new copy of a known event may replace it (the first received stands), so windows around that one are touched too.
+    Copies that start further apart than the longest window are not recognised as copies here, only in the warehouse.
     """
     start = _earliest(events)
     while True:

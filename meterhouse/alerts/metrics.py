@@ -90,7 +90,10 @@ _LOOK_AT_ERRORS = (
     "Look at error_code and error_reason of the group's failed calls in fct_transactions, then at the provider's "
     "status page."
 )
-_ADD_THE_PRICE = "Add the model's price to dbt_project/seeds/price_book.csv, or its name to model_aliases.csv, and reload the hour."
+_ADD_THE_PRICE = (
+    "Add the model's price to dbt_project/seeds/price_book.csv, or its name to model_aliases.csv beside it, and load "
+    "the hour again."
+)
 
 
 def _tokens(title: str, *fields: str) -> Metric:

@@ -21,7 +21,9 @@ from meterhouse.errors import MeterhouseError, UsageError
 from meterhouse.settings import Settings
 
 alerts_app = typer.Typer(
-    no_args_is_help=True, help="Alert rules, the incidents they found, and whom they tell."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Alert rules, the incidents they found, and whom they tell.",
 )
 
 RulesFile = Annotated[

@@ -27,7 +27,9 @@ from meterhouse.connections.overview import Overview, overview
 from meterhouse.settings import Settings
 
 connections_app = typer.Typer(
-    no_args_is_help=True, help="Accounts at providers: add, look at, check, pause, change and remove them."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Accounts at providers: add, look at, check, pause, change and remove them.",
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]

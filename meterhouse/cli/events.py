@@ -17,7 +17,9 @@ from meterhouse.settings import Settings
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 
-events_app = typer.Typer(no_args_is_help=True, help="Bring event files in, and see what was refused.")
+events_app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Bring event files in, and see what was refused."
+)
 
 
 @events_app.command("import")

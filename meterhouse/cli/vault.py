@@ -6,7 +6,9 @@ from meterhouse.cli.output import JsonFlag, errors_in_words, print_json, say
 from meterhouse.connections.vault import rotate_key
 from meterhouse.settings import Settings
 
-vault_app = typer.Typer(no_args_is_help=True, help="The key that seals all provider credentials.")
+vault_app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The key that seals all provider credentials."
+)
 
 
 @vault_app.callback()

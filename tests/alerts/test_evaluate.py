@@ -30,15 +30,15 @@ CONDITIONS = st.sampled_from(
 
 @st.composite
 def event_sets(draw):
-    """Events crowded onto few minutes, groups and ids, some of them copies with another body."""
-    count = draw(st.integers(0, 14))
+    """Events crowded onto few minutes, groups and ids, some of them copies with the same start and another body."""
+    minutes = draw(st.lists(st.integers(0, 12), min_size=12, max_size=12))
     events = []
-    for number in range(count):
+    for number, name in enumerate(draw(st.lists(st.integers(0, 11), max_size=14))):
         status = draw(st.sampled_from(["priced", "priced", "priced", "unpriced"]))
         events.append(
             event(
-                f"e{draw(st.integers(0, 11))}",
-                draw(st.integers(0, 12)) * 5,
+                f"e{name}",
+                minutes[name] * 5,
                 draw(AMOUNTS) if status == "priced" else None,
                 received_at=at(1000 + number),
                 product=draw(st.sampled_from([None, "search", "chat"])),

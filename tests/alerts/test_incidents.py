@@ -56,7 +56,7 @@ def told(place):
     return [(row.event, row.status) for row in outbox(place)]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rules(), event_sets(), st.data())
 def test_final_incidents_are_a_function_of_the_set_of_events(place, made, events, data):
     clear(place)

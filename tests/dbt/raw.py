@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,21 @@ PROJECT = PROJECT_ROOT / "dbt_project"
 SQL_TYPES = {"text": "varchar", "bigint": "bigint", "bool": "boolean", "date": "date", "timestamp": "timestamptz"}
 CONNECTIONS = {"c-openai": "openai", "c-anthropic": "anthropic", "c-openai-2": "openai"}
 
-_runner = dbtRunner()
 _pulls = count(1)
+
+
+@cache
+def _parsed() -> list[Any]:
+    return []
+
+
+def _warm_runner(*places: str) -> dbtRunner:
+    """A runner that keeps the manifest of the first parse of this process."""
+    if not _parsed():
+        parsed = dbtRunner().invoke(["parse", "--quiet", *places])
+        assert parsed.success, parsed.exception
+        _parsed().append(parsed.result)
+    return dbtRunner(manifest=_parsed()[0])
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -32,7 +46,7 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
 
 def rows(path: Path, sql: str) -> list[dict[str, Any]]:
     with connect(path) as connection:
-        return connection.execute(sql).to_arrow_table().to_pylist()
+        return connection.sql(sql).to_arrow_table().to_pylist()
 
 
 def dbt(path: Path, *arguments: str) -> list[str]:
@@ -40,7 +54,7 @@ def dbt(path: Path, *arguments: str) -> list[str]:
     os.environ["METERHOUSE_WAREHOUSE_PATH"] = str(path)
     folder = path.parent / "dbt"
     places = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(folder), "--log-path", str(folder)]
-    done = _runner.invoke([*arguments, "--quiet", *places])
+    done = _warm_runner(*places).invoke([*arguments, "--quiet", *places])
     assert done.exception is None, done.exception
     return [result.node.name for result in done.result.results if result.status in ("error", "fail")]
 

@@ -4,13 +4,15 @@ import signal
 import socket
 import subprocess
 import sys
-from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
 
 from sandbox.server import Sandbox
 from tests.sandbox.conftest import NOW
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_it_listens_on_loopback_only_while_it_is_open():
@@ -25,16 +27,19 @@ def test_it_listens_on_loopback_only_while_it_is_open():
 
 def test_it_runs_alone_and_prints_where_everything_is():
     with subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--days", "1"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "sandbox", "--days", "1"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
-        printed = [process.stdout.readline() for _ in range(7)]
-        places = dict(line.rsplit(maxsplit=1) for line in printed)
-        headers = {"Authorization": f"Bearer {places['  Admin key']}"}
-        assert httpx.get(f"{places['OpenAI']}/organization/costs", headers=headers).status_code in (
-            400,
-            403,
-            401,
+        openai_url, openai_admin, _, anthropic_url, anthropic_admin, _, webhook = (
+            process.stdout.readline().split()[-1] for _ in range(7)
         )
+        openai = httpx.get(
+            f"{openai_url}/organization/projects", headers={"Authorization": f"Bearer {openai_admin}"}
+        )
+        anthropic = httpx.get(
+            f"{anthropic_url}/v1/organizations/me",
+            headers={"x-api-key": anthropic_admin, "anthropic-version": "2023-06-01"},
+        )
+        slack = httpx.post(webhook, json={"text": "hello"})
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
-    assert datetime.now(UTC).year >= 2026
+    assert [answer.status_code for answer in (openai, anthropic, slack)] == [200, 200, 200]

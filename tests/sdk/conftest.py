@@ -2,19 +2,14 @@
 
 import gzip
 import json
-import sys
 import threading
 from pathlib import Path
 
+import meterhouse_sdk
 import pytest
+from meterhouse_sdk import trouble
 
-SDK_SOURCE = Path(__file__).resolve().parents[2] / "sdk" / "src"
-sys.path.insert(0, str(SDK_SOURCE))
-
-import meterhouse_sdk  # noqa: E402
-from meterhouse_sdk import trouble  # noqa: E402
-
-from tests.sdk.provider_server import ProviderServer  # noqa: E402
+from tests.sdk.provider_server import ProviderServer
 
 
 def read_events(landing: Path) -> list[dict]:

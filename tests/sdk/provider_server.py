@@ -1,7 +1,7 @@
 """A provider on loopback: the paths, bodies, streams and errors of OpenAI and Anthropic that the SDK meters.
 
-The model asked for decides what happens: `denied` and `limited` answer with errors, `cut` breaks a stream in the middle,
-`torn` sends an error within a stream, `odd` has usage that does not add up; any other answers well.
+The model asked for decides what happens: `denied` and `limited` answer with errors, `cut` breaks a stream in its
+middle, `torn` sends an error within a stream, `odd` has usage that does not add up; others answer well.
 """
 
 import json

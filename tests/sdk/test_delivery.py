@@ -17,16 +17,12 @@ import meterhouse_sdk
 import pytest
 from meterhouse_sdk import configure, flush, meter, stats
 
-from tests.sdk.conftest import SDK_SOURCE, read_events
+from tests.sdk.conftest import read_events
 
 
 def run_program(program, landing, **options):
     """Run a Python program with the SDK installed and the landing zone in its environment."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(SDK_SOURCE),
-        "METERHOUSE_LANDING_URL": landing.path.as_uri(),
-    }
+    environment = {**os.environ, "METERHOUSE_LANDING_URL": landing.path.as_uri()}
     command = [sys.executable, "-c", textwrap.dedent(program)]
     return subprocess.run(command, env=environment, timeout=60, capture_output=True, text=True, **options)
 
@@ -102,7 +98,7 @@ def test_a_process_killed_while_it_writes_leaves_whole_files_only(landing):
         while True:
             meterhouse_sdk.meter(provider="p", model="m" * 500)
     """
-    environment = {**os.environ, "PYTHONPATH": str(SDK_SOURCE), "METERHOUSE_LANDING_URL": str(landing.path)}
+    environment = {**os.environ, "METERHOUSE_LANDING_URL": str(landing.path)}
     for _ in range(3):
         command = [sys.executable, "-c", textwrap.dedent(program)]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:

@@ -114,10 +114,12 @@ def test_values_of_any_kind_neither_raise_nor_hold_up_the_events_around_them(lan
         provider="p",
         model="m",
         metadata={1: float("inf"), "o": object()},
-        usage_raw={"when": datetime(2026, 1, 1)},
+        usage_raw={"when": {1}},
     )
-    meter(provider="last", model="m")
+    assert meter(provider="p", model="m", input_tokens=10**5000)
+    meter(provider="last", model="m", input_tokens=10**30)
     events = landing.events()
     assert [event["provider"] for event in events] == ["first", "? torn", "p", "last"]
     assert events[1]["input_tokens"] == "many"
-    assert stats()["failed"] == 1
+    assert events[3]["input_tokens"] == "1" + "0" * 30
+    assert stats()["failed"] == 2

@@ -107,7 +107,7 @@ def _convert(kind: str, value: Any) -> Json:
         value = value.value
     if isinstance(value, str):
         return _text(value)
-    if kind in ("count", "flag") and isinstance(value, int):
+    if kind in ("count", "flag") and isinstance(value, int) and value.bit_length() < 64:
         return value
     if kind == "timestamp" and isinstance(value, datetime):
         return value.astimezone(timezone.utc).isoformat(timespec="microseconds")

@@ -21,7 +21,7 @@ from meterhouse.control.database import reading, session
 from meterhouse.control.tables import OutboxRow
 from meterhouse.settings import Settings
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=20)
 """A claimed message whose sender died is free again after this; longer than any channel's timeout."""
 LONGEST_PAUSE = timedelta(seconds=60)
 UNCONFIGURED_PAUSE = timedelta(seconds=30)

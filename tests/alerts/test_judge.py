@@ -154,12 +154,12 @@ def test_a_file_that_lands_during_a_watch_is_told_within_two_seconds(tmp_path):
 def die(place, step, moment):
     """Judge and deliver in a process that is killed before or after one call of a function."""
     script = (
-        "import sys; from tests.killing import _die_at; _die_at(*sys.argv[1:]);"
+        "import sys; from tests.killing import die_at; die_at(*sys.argv[1:]);"
         "from meterhouse.alerts.judge import judge_new_files; from meterhouse.settings import Settings;"
         "judge_new_files(Settings())"
     )
     dead = subprocess.run(
-        [sys.executable, "-c", script, step, f"{moment}:1"],
+        [sys.executable, "-c", script, step, moment],
         cwd=ROOT,
         env=child_environment(place) | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         capture_output=True,

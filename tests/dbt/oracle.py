@@ -68,7 +68,11 @@ def place(fact):
     """Where a bill puts it: OpenAI tells only batch apart, and nobody names the model of a web search."""
     if fact.token_type == "web_searches":
         return fact.connection, fact.day, None, fact.token_type, "standard"
-    tier = "standard" if fact.connection.startswith("c-openai") and fact.tier in ("flex", "priority") else fact.tier
+    tier = (
+        "standard"
+        if fact.connection.startswith("c-openai") and fact.tier in ("flex", "priority")
+        else fact.tier
+    )
     return fact.connection, fact.day, fact.model, fact.token_type, tier
 
 
@@ -98,11 +102,18 @@ def quantities(cell: Cell, is_billed: bool) -> dict:
         of_bill = Fraction(sum(u.quantity for u in cell.used)) if cell.used else None
     if of_bill == 0 and (billed != 0 or (priced == 0 and cost != 0)):
         of_bill = None
-    return {"B": billed, "Qb": of_bill if is_billed else None, "Qm": metered, "Qp": priced, "M": cost, "is_billed": is_billed}
+    return {
+        "B": billed,
+        "Qb": of_bill if is_billed else None,
+        "Qm": metered,
+        "Qp": priced,
+        "M": cost,
+        "is_billed": is_billed,
+    }
 
 
 def timings(measures: dict[tuple, dict]) -> dict[tuple, Fraction]:
-    """Signed quantity of each cell matched with a neighbouring day: even pairs first, then the odd ones on what is left."""
+    """Signed quantity of each cell matched with a neighbouring day: even pairs first, then odd ones."""
     rest = {key: m["Qb"] - m["Qm"] for key, m in measures.items() if m["Qb"] is not None}
     timing = defaultdict(Fraction)
     for parity in (0, 1):
@@ -137,7 +148,9 @@ def shares(cell: Cell, m: dict) -> dict[tuple, Fraction]:
     """What each (customer, project) of a billed cell pays, before rounding; what nobody metered under None."""
     groups = defaultdict(Fraction)
     for fact in cell.metered:
-        groups[fact.customer, fact.project] += fact.quantity if m["Qb"] is not None else Fraction(fact.cost or 0)
+        groups[fact.customer, fact.project] += (
+            fact.quantity if m["Qb"] is not None else Fraction(fact.cost or 0)
+        )
     base = max(m["Qb"], m["Qm"]) if m["Qb"] is not None else max(abs(m["B"]), m["M"])
     result = {group: m["B"] * weight / base if base else Fraction(0) for group, weight in groups.items()}
     return {**result, None: m["B"] - sum(result.values())}

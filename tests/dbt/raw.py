@@ -7,35 +7,44 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 import duckdb
 import pyarrow as pa
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 
 from dlt_sources.registry import PROVIDERS
 from meterhouse.events.schema import REJECT_SCHEMA, WAREHOUSE_SCHEMA
 from meterhouse.settings import PROJECT_ROOT
 
 PROJECT = PROJECT_ROOT / "dbt_project"
-SQL_TYPES = {"text": "varchar", "bigint": "bigint", "bool": "boolean", "date": "date", "timestamp": "timestamptz"}
+SQL_TYPES = {
+    "text": "varchar",
+    "bigint": "bigint",
+    "bool": "boolean",
+    "date": "date",
+    "timestamp": "timestamptz",
+}
 CONNECTIONS = {"c-openai": "openai", "c-anthropic": "anthropic", "c-openai-2": "openai"}
 
 _pulls = count(1)
 
 
 @cache
-def _parsed() -> list[Any]:
-    return []
+def _manifest() -> Manifest:
+    """The project as parsed once per process."""
+    with TemporaryDirectory() as folder:
+        parsed = dbtRunner().invoke(["parse", "--quiet", *_places(Path(folder))])
+    assert parsed.success, parsed.exception
+    return parsed.result
 
 
-def _warm_runner(*places: str) -> dbtRunner:
-    """A runner that keeps the manifest of the first parse of this process."""
-    if not _parsed():
-        parsed = dbtRunner().invoke(["parse", "--quiet", *places])
-        assert parsed.success, parsed.exception
-        _parsed().append(parsed.result)
-    return dbtRunner(manifest=_parsed()[0])
+def _places(folder: Path) -> list[str]:
+    project = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    return [*project, "--target-path", str(folder), "--log-path", str(folder)]
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
@@ -51,10 +60,9 @@ def rows(path: Path, sql: str) -> list[dict[str, Any]]:
 
 def dbt(path: Path, *arguments: str) -> list[str]:
     """Runs dbt; names of the nodes that failed, in order."""
-    os.environ["METERHOUSE_WAREHOUSE_PATH"] = str(path)
-    folder = path.parent / "dbt"
-    places = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", str(folder), "--log-path", str(folder)]
-    done = _warm_runner(*places).invoke([*arguments, "--quiet", *places])
+    with mock.patch.dict(os.environ, METERHOUSE_WAREHOUSE_PATH=str(path)):
+        runner = dbtRunner(manifest=_manifest())
+        done = runner.invoke([*arguments, "--quiet", *_places(path.parent / "dbt")])
     assert done.exception is None, done.exception
     return [result.node.name for result in done.result.results if result.status in ("error", "fail")]
 
@@ -67,16 +75,23 @@ def create(path: Path, providers: tuple[str, ...] = ("openai", "anthropic")) -> 
             schema = f"raw_{name}"
             connection.execute(f"create schema {schema}")
             for report in provider.reports:
-                own = ", ".join(f"{column} {SQL_TYPES[hint['data_type']]}" for column, hint in report.columns.items())
+                own = ", ".join(
+                    f"{column} {SQL_TYPES[hint['data_type']]}" for column, hint in report.columns.items()
+                )
                 connection.execute(
-                    f"create table {schema}.{report.name} (connection_id varchar, day date, content_hash varchar, row_id varchar, {own})"
+                    f"create table {schema}.{report.name} (connection_id varchar, day date,"
+                    f" content_hash varchar, row_id varchar, {own})"
                 )
             for dimension in provider.dimensions:
-                own = ", ".join(f"{column} {SQL_TYPES[hint['data_type']]}" for column, hint in dimension.columns.items())
-                connection.execute(f"create table {schema}.{dimension.name} (connection_id varchar, observed_at timestamptz, {own})")
+                own = ", ".join(
+                    f"{column} {SQL_TYPES[hint['data_type']]}" for column, hint in dimension.columns.items()
+                )
+                connection.execute(
+                    f"create table {schema}.{dimension.name} (connection_id varchar, observed_at timestamptz, {own})"
+                )
             connection.execute(
-                f"create table {schema}.pulled_days (connection_id varchar, report varchar, day date, content_hash varchar,"
-                " row_count bigint, pull_id varchar, observed_at timestamptz)"
+                f"create table {schema}.pulled_days (connection_id varchar, report varchar, day date,"
+                " content_hash varchar, row_count bigint, pull_id varchar, observed_at timestamptz)"
             )
         connection.execute("create schema raw_metering")
         events, rejects = WAREHOUSE_SCHEMA.empty_table(), REJECT_SCHEMA.empty_table()  # noqa: F841
@@ -84,9 +99,9 @@ def create(path: Path, providers: tuple[str, ...] = ("openai", "anthropic")) -> 
         connection.execute("create table raw_metering.rejected_events as from rejects")
         connection.execute("create schema raw_control")
         connection.execute(
-            "create table raw_control.connections (connection_id varchar, name varchar, provider varchar, account_id varchar,"
-            " account_name varchar, status varchar, reason varchar, next_step varchar, last_data_at timestamptz,"
-            " last_sync_at timestamptz, created_at timestamptz)"
+            "create table raw_control.connections (connection_id varchar, name varchar, provider varchar,"
+            " account_id varchar, account_name varchar, status varchar, reason varchar, next_step varchar,"
+            " last_data_at timestamptz, last_sync_at timestamptz, created_at timestamptz)"
         )
 
 
@@ -100,21 +115,43 @@ def add_connections(path: Path, *names: str) -> None:
             )
 
 
-def pull(path: Path, connection_id: str, report: str, day: date, content: list[dict], observed_at: datetime | None = None) -> None:
+def pull(
+    path: Path,
+    connection_id: str,
+    report: str,
+    day: date,
+    content: list[dict],
+    observed_at: datetime | None = None,
+) -> None:
     """One day of one report as a pull finds it: content-addressed rows, then the pulled day."""
     provider = CONNECTIONS[connection_id]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
     with connect(path) as connection:
         for ordinal, row in enumerate(content):
             row_id = hashlib.sha256(f"{connection_id}|{report}|{day}|{digest}|{ordinal}".encode()).hexdigest()
-            full = {"connection_id": connection_id, "day": day, "content_hash": digest, "row_id": row_id, **row}
+            full = {
+                "connection_id": connection_id,
+                "day": day,
+                "content_hash": digest,
+                "row_id": row_id,
+                **row,
+            }
             connection.execute(f"delete from raw_{provider}.{report} where row_id = ?", [row_id])
             connection.execute(
-                f"insert into raw_{provider}.{report} ({', '.join(full)}) values ({', '.join('?' * len(full))})", list(full.values())
+                f"insert into raw_{provider}.{report} ({', '.join(full)}) values ({', '.join('?' * len(full))})",
+                list(full.values()),
             )
         connection.execute(
             f"insert into raw_{provider}.pulled_days values (?, ?, ?, ?, ?, ?, ?)",
-            [connection_id, report, day, digest, len(content), f"pull-{next(_pulls):06d}", observed_at or after(day)],
+            [
+                connection_id,
+                report,
+                day,
+                digest,
+                len(content),
+                f"pull-{next(_pulls):06d}",
+                observed_at or after(day),
+            ],
         )
 
 
@@ -133,7 +170,10 @@ def load_rejects(path: Path, rejects: list[dict], load: int) -> None:
 
 
 def _append(path: Path, table: str, schema: pa.Schema, content: list[dict], load: int) -> None:
-    stamp = {"load_id": f"load-{load:04d}", "loaded_at": datetime(2026, 11, 1, tzinfo=UTC) + timedelta(minutes=load)}
+    stamp = {
+        "load_id": f"load-{load:04d}",
+        "loaded_at": datetime(2026, 11, 1, tzinfo=UTC) + timedelta(minutes=load),
+    }
     batch = pa.Table.from_pylist([{**row, **stamp} for row in content], schema=schema)  # noqa: F841
     with connect(path) as connection:
         connection.execute(f"insert into raw_metering.{table} by name from batch")

@@ -14,7 +14,14 @@ CHARGES = ("run", "--select", "+fct_charges", "+int_usage__unioned")
 
 
 def line(amount, item="gpt-4o, input", **more):
-    return {"amount_value": amount, "amount_currency": "usd", "line_item": item, "quantity": "10", "quantity_unit": "tokens", **more}
+    return {
+        "amount_value": amount,
+        "amount_currency": "usd",
+        "line_item": item,
+        "quantity": "10",
+        "quantity_unit": "tokens",
+        **more,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -28,26 +35,48 @@ def warehouse(tmp_path_factory):
 
 def charges(path, day, provider="openai"):
     assert raw.dbt(path, *CHARGES) == []
-    return raw.rows(path, f"select * from marts.fct_charges where charge_date = '{day}' and provider = '{provider}' order by sku, reported_cost_usd")
+    return raw.rows(
+        path,
+        f"select * from marts.fct_charges where charge_date = '{day}' and provider = '{provider}'"
+        " order by sku, reported_cost_usd",
+    )
 
 
 def test_the_newest_pull_of_a_day_is_what_is_believed(warehouse):
     restated, vanished, emptied, returned = (DAY + timedelta(days=n) for n in range(4))
     a, b = [line("1.5"), line("2", "gpt-4o, output")], [line("1.25"), line("2", "gpt-4o, output")]
-    for day, pulls in {restated: [a, b, a], vanished: [a, a[:1]], emptied: [a, []], returned: [[], a]}.items():
+    for day, pulls in {
+        restated: [a, b, a],
+        vanished: [a, a[:1]],
+        emptied: [a, []],
+        returned: [[], a],
+    }.items():
         for hours, content in enumerate(pulls):
             raw.pull(warehouse, "c-openai", "costs", day, content, raw.after(day, 30 + hours))
     assert raw.dbt(warehouse, *CHARGES, "+stg_openai__day_versions") == []
-    found = raw.rows(warehouse, "select charge_date, sum(billed_cost_usd) as usd from marts.fct_charges group by 1 order by 1")
-    assert {row["charge_date"]: row["usd"] for row in found} == {restated: Decimal("3.5"), vanished: Decimal("1.5"), returned: Decimal("3.5")}
-    versions = raw.rows(warehouse, f"select * from staging.stg_openai__day_versions where day = '{restated}' order by observed_from")
+    found = raw.rows(
+        warehouse,
+        "select charge_date, sum(billed_cost_usd) as usd from marts.fct_charges group by 1 order by 1",
+    )
+    assert {row["charge_date"]: row["usd"] for row in found} == {
+        restated: Decimal("3.5"),
+        vanished: Decimal("1.5"),
+        returned: Decimal("3.5"),
+    }
+    versions = raw.rows(
+        warehouse,
+        f"select * from staging.stg_openai__day_versions where day = '{restated}' order by observed_from",
+    )
     assert [(v["observed_from"], v["observed_to"], v["is_current"]) for v in versions] == [
         (raw.after(restated, 30), raw.after(restated, 31), False),
         (raw.after(restated, 31), raw.after(restated, 32), False),
         (raw.after(restated, 32), None, True),
     ]
     raw.dbt(warehouse, *CHARGES, "--vars", f"{{as_of: '{raw.after(restated, 31).isoformat()}'}}")
-    [row] = raw.rows(warehouse, f"select sum(billed_cost_usd) as usd from marts.fct_charges where charge_date = '{restated}'")
+    [row] = raw.rows(
+        warehouse,
+        f"select sum(billed_cost_usd) as usd from marts.fct_charges where charge_date = '{restated}'",
+    )
     assert row["usd"] == Decimal("3.25"), "as believed after the second pull"
 
 
@@ -55,7 +84,11 @@ def test_a_day_is_provisional_until_it_was_seen_after_its_end(warehouse):
     day = date(2026, 10, 11)
     raw.pull(warehouse, "c-openai", "costs", day, [line("1.5")], raw.after(day, 23))
     [charge] = charges(warehouse, day)
-    assert (charge["is_provisional"], charge["billed_cost_usd"], charge["reported_cost_usd"]) == (True, None, Decimal("1.5"))
+    assert (charge["is_provisional"], charge["billed_cost_usd"], charge["reported_cost_usd"]) == (
+        True,
+        None,
+        Decimal("1.5"),
+    )
     raw.pull(warehouse, "c-openai", "costs", day, [line("1.5")], raw.after(day, 24))
     [charge] = charges(warehouse, day)
     assert (charge["is_provisional"], charge["billed_cost_usd"]) == (False, Decimal("1.5"))
@@ -92,7 +125,10 @@ def test_openai_amounts_keep_their_decimals_sign_and_units(warehouse):
         line("-5", "Promotional credits"),
     ]
     raw.pull(warehouse, "c-openai", "costs", day, content)
-    found = {c["sku"]: (c["billed_cost_usd"], c["quantity"], c["quantity_unit"], c["charge_category"]) for c in charges(warehouse, day)}
+    found = {
+        c["sku"]: (c["billed_cost_usd"], c["quantity"], c["quantity_unit"], c["charge_category"])
+        for c in charges(warehouse, day)
+    }
     assert found == {
         "gpt-4o, input": (Decimal("0.4105"), Decimal(1642), "tokens", "usage"),
         None: (Decimal("-0.1"), None, None, "usage"),
@@ -104,15 +140,30 @@ def test_openai_amounts_keep_their_decimals_sign_and_units(warehouse):
 def test_anthropic_cents_become_dollars_and_its_words_ours(warehouse):
     day = date(2026, 10, 14)
     content = [
-        {"amount": "123.45", "currency": "USD", "cost_type": "tokens", "description": "A", "model": "claude-sonnet-4-5-20250929",
-         "token_type": "cache_creation.ephemeral_1h_input_tokens", "service_tier": "batch", "workspace_id": "w"},
+        {
+            "amount": "123.45",
+            "currency": "USD",
+            "cost_type": "tokens",
+            "description": "A",
+            "model": "claude-sonnet-4-5-20250929",
+            "token_type": "cache_creation.ephemeral_1h_input_tokens",
+            "service_tier": "batch",
+            "workspace_id": "w",
+        },
         {"amount": "0.0000000001", "currency": "USD", "cost_type": "web_search", "description": "B"},
         {"amount": "5", "currency": "USD", "cost_type": "code_execution", "description": "C"},
-        {"amount": "7", "currency": "USD", "cost_type": "unheard_of", "description": "D", "service_tier": "unheard_of"},
-    ]  # fmt: skip
+        {
+            "amount": "7",
+            "currency": "USD",
+            "cost_type": "unheard_of",
+            "description": "D",
+            "service_tier": "unheard_of",
+        },
+    ]
     raw.pull(warehouse, "c-anthropic", "cost_report", day, content)
     assert [
-        (c["sku"], c["billed_cost_usd"], c["model"], c["token_type"], c["tier"]) for c in charges(warehouse, day, "anthropic")
+        (c["sku"], c["billed_cost_usd"], c["model"], c["token_type"], c["tier"])
+        for c in charges(warehouse, day, "anthropic")
     ] == [
         ("A", Decimal("1.2345"), "claude-sonnet-4-5", "cache_write_1h", "batch"),
         ("B", Decimal("0.000000000001"), None, "web_searches", "standard"),
@@ -124,21 +175,48 @@ def test_anthropic_cents_become_dollars_and_its_words_ours(warehouse):
 def test_openai_usage_counts_every_token_once(warehouse):
     day = date(2026, 10, 15)
     documented = {
-        "input_tokens": 1000, "input_cached_tokens": 400, "input_cache_write_tokens": 100, "input_uncached_tokens": 500, "output_tokens": 500,
-        "input_audio_tokens": 50, "input_image_tokens": 50, "output_audio_tokens": 50, "output_image_tokens": 50, "num_model_requests": 5,
-        "model": "gpt-4o", "service_tier": "default", "batch": False,
-    }  # fmt: skip
-    sparse = {"input_tokens": 70, "input_cached_tokens": 20, "output_tokens": 7, "num_model_requests": 1, "model": "bare", "batch": True}
+        "input_tokens": 1000,
+        "input_cached_tokens": 400,
+        "input_cache_write_tokens": 100,
+        "input_uncached_tokens": 500,
+        "output_tokens": 500,
+        "input_audio_tokens": 50,
+        "input_image_tokens": 50,
+        "output_audio_tokens": 50,
+        "output_image_tokens": 50,
+        "num_model_requests": 5,
+        "model": "gpt-4o",
+        "service_tier": "default",
+        "batch": False,
+    }
+    sparse = {
+        "input_tokens": 70,
+        "input_cached_tokens": 20,
+        "output_tokens": 7,
+        "num_model_requests": 1,
+        "model": "bare",
+        "batch": True,
+    }
     raw.pull(warehouse, "c-openai", "usage_completions", day, [documented, sparse])
     assert raw.dbt(warehouse, *CHARGES) == []
     found = raw.rows(warehouse, f"select * from intermediate.int_usage__unioned where usage_date = '{day}'")
     assert {row["token_type"]: int(row["quantity"]) for row in found if row["model"] == "gpt-4o"} == {
-        "input": 400, "cache_read": 400, "cache_write_5m": 100, "audio_input": 50, "image_input": 50, "output": 400, "audio_output": 50,
-        "image_output": 50, "requests": 5,
-    }  # fmt: skip
+        "input": 400,
+        "cache_read": 400,
+        "cache_write_5m": 100,
+        "audio_input": 50,
+        "image_input": 50,
+        "output": 400,
+        "audio_output": 50,
+        "image_output": 50,
+        "requests": 5,
+    }
     assert {row["token_type"]: int(row["quantity"]) for row in found if row["tier"] == "batch"} == {
-        "input": 50, "cache_read": 20, "output": 7, "requests": 1,
-    }  # fmt: skip
+        "input": 50,
+        "cache_read": 20,
+        "output": 7,
+        "requests": 1,
+    }
 
 
 def test_model_names_become_canonical_by_the_one_rule(warehouse):
@@ -146,7 +224,14 @@ def test_model_names_become_canonical_by_the_one_rule(warehouse):
     with (raw.PROJECT / "seeds/model_aliases.csv").open() as file:
         aliases = {row["alias"]: row["model"] for row in csv.DictReader(file) if row["provider"] == "openai"}
     dated = [f"{alias}-{suffix}" for alias in list(aliases)[::9] for suffix in ("2026-01-31", "20260131")]
-    odd = [" GPT-4o ", "gpt-4o-2026-1-31", "gpt-4o-202601311", "20260131", "gpt-4o-2026-01-31-preview", "unheard-of-20260131"]
+    odd = [
+        " GPT-4o ",
+        "gpt-4o-2026-1-31",
+        "gpt-4o-202601311",
+        "20260131",
+        "gpt-4o-2026-01-31-preview",
+        "unheard-of-20260131",
+    ]
     names = [name for name in [*aliases, *dated, *odd] if "|" not in name]
 
     def canonical(name):
@@ -175,4 +260,4 @@ def test_a_bill_that_is_not_understood_fails_loudly(tmp_path, mend, test):
     raw.create(path)
     raw.pull(path, "c-openai", "costs", DAY, [line("1"), {**line("1"), **mend}])
     failed = raw.dbt(path, "build", "--select", "billed_token_types", "quantity_units", "stg_openai__costs")
-    assert failed == [test] or test in failed
+    assert test in failed

@@ -15,10 +15,19 @@ def matches(tmp_path_factory):
     raw.create(path)
     raw.add_connections(path, "c-openai", "c-openai-2", "c-anthropic")
     usage = {"input_tokens": 1, "output_tokens": 1, "num_model_requests": 1, "model": "gpt-4o"}
-    raw.pull(path, "c-openai", "usage_completions", DAY, [{**usage, "project_id": "shared"}, {**usage, "project_id": "mine", "api_key_id": "key1"}])
+    raw.pull(
+        path,
+        "c-openai",
+        "usage_completions",
+        DAY,
+        [{**usage, "project_id": "shared"}, {**usage, "project_id": "mine", "api_key_id": "key1"}],
+    )
     raw.pull(path, "c-openai-2", "usage_completions", DAY, [{**usage, "project_id": "shared"}])
     with raw.connect(path) as connection:
-        connection.execute("insert into raw_openai.project_api_keys (connection_id, id, name) values ('c-openai-2', 'key2', 'prod key')")
+        connection.execute(
+            "insert into raw_openai.project_api_keys (connection_id, id, name)"
+            " values ('c-openai-2', 'key2', 'prod key')"
+        )
     cases = {
         "named": {"connection": "name of c-openai-2", "provider_key": "key1"},
         "key": {"provider_key": "key1", "provider_project": "shared"},
@@ -31,13 +40,27 @@ def matches(tmp_path_factory):
         "none": {"provider": "groq"},
     }
     events = [
-        {"event_id": name, "provider": "openai", "model": "gpt-4o", "started_at": raw.after(DAY, 1), "received_at": raw.after(DAY, 1),
-         "content_hash": name, "file_url": "f", "file_line": line, "input_tokens": 10, "cost_status": "unpriced", **carried}
+        {
+            "event_id": name,
+            "provider": "openai",
+            "model": "gpt-4o",
+            "started_at": raw.after(DAY, 1),
+            "received_at": raw.after(DAY, 1),
+            "content_hash": name,
+            "file_url": "f",
+            "file_line": line,
+            "input_tokens": 10,
+            "cost_status": "unpriced",
+            **carried,
+        }
         for line, (name, carried) in enumerate(cases.items())
-    ]  # fmt: skip
+    ]
     raw.load_events(path, events, 1)
     assert raw.dbt(path, "build") == []
-    return path, {row["event_id"]: (row["connection_id"], row["connection_match"]) for row in raw.rows(path, "select * from marts.fct_transactions")}
+    return path, {
+        row["event_id"]: (row["connection_id"], row["connection_match"])
+        for row in raw.rows(path, "select * from marts.fct_transactions")
+    }
 
 
 def test_an_event_goes_to_the_connection_that_it_names_or_that_alone_knows_its_key_or_project(matches):
@@ -58,5 +81,10 @@ def test_an_event_goes_to_the_connection_that_it_names_or_that_alone_knows_its_k
 def test_events_without_a_connection_stay_visible_and_outside_the_bill(matches):
     path, _ = matches
     found = raw.rows(path, "select * from marts.fct_reconciliation where connection_id is null")
-    assert {(row["provider"], int(row["metered_quantity"]), row["is_provisional"]) for row in found} == {("openai", 20, True), ("groq", 10, True)}
-    assert [row["provider_name"] for row in raw.rows(path, "select * from marts.dim_provider order by 1")] == ["Anthropic", "groq", "OpenAI"]
+    assert {(row["provider"], int(row["metered_quantity"]), row["is_provisional"]) for row in found} == {
+        ("openai", 20, True),
+        ("groq", 10, True),
+    }
+    assert [
+        row["provider_name"] for row in raw.rows(path, "select * from marts.dim_provider order by 1")
+    ] == ["Anthropic", "groq", "OpenAI"]

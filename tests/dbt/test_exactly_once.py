@@ -18,14 +18,27 @@ COLUMNS = "event_id, started_at, content_hash, received_at, file_url, file_line,
 
 def event(event_id, hour, body="a", received=0, file="f1", line=1, cost="1"):
     return {
-        "event_id": event_id, "provider": "openai", "model": "m", "started_at": START + timedelta(hours=hour),
-        "received_at": START + timedelta(minutes=received), "content_hash": f"{body}@{hour}", "file_url": file, "file_line": line,
-        "cost_usd": Decimal(cost), "cost_status": "priced",
-    }  # fmt: skip
+        "event_id": event_id,
+        "provider": "openai",
+        "model": "m",
+        "started_at": START + timedelta(hours=hour),
+        "received_at": START + timedelta(minutes=received),
+        "content_hash": f"{body}@{hour}",
+        "file_url": file,
+        "file_line": line,
+        "cost_usd": Decimal(cost),
+        "cost_status": "priced",
+    }
 
 
 def reject(file, line):
-    return {"file_url": file, "file_line": line, "raw_text": "{", "reason": "not JSON", "first_seen_at": START}
+    return {
+        "file_url": file,
+        "file_line": line,
+        "raw_text": "{",
+        "reason": "not JSON",
+        "first_seen_at": START,
+    }
 
 
 def expected(loads):
@@ -44,7 +57,9 @@ def expected(loads):
     for row in lines.values():
         by_id.setdefault(row["event_id"], []).append(row)
     for copies in by_id.values():
-        copies.sort(key=lambda row: (row["received_at"], row["content_hash"], row["file_url"], row["file_line"]))
+        copies.sort(
+            key=lambda row: (row["received_at"], row["content_hash"], row["file_url"], row["file_line"])
+        )
         for position, row in enumerate(copies):
             earlier = [e for e in copies[:position] if abs(e["started_at"] - row["started_at"]) <= WINDOW]
             key = (row["event_id"], row["file_url"], row["file_line"], row["cost_usd"])
@@ -56,14 +71,27 @@ def expected(loads):
 
 
 def found(path):
-    stands = [tuple(r.values()) for r in raw.rows(path, "select event_id, file_url, file_line, cost_usd from intermediate.int_events__deduplicated")]
-    conflicts = [tuple(r.values()) for r in raw.rows(path, "select event_id, file_url, file_line from intermediate.int_events__conflicts")]
+    stands = [
+        tuple(r.values())
+        for r in raw.rows(
+            path, "select event_id, file_url, file_line, cost_usd from intermediate.int_events__deduplicated"
+        )
+    ]
+    conflicts = [
+        tuple(r.values())
+        for r in raw.rows(
+            path, "select event_id, file_url, file_line from intermediate.int_events__conflicts"
+        )
+    ]
     assert len(stands) == len(set(stands)), "an event stands twice"
     return set(stands), set(conflicts)
 
 
 def judged(path):
-    return raw.rows(path, f"select slice_hour, verdict, line_count, {COLUMNS} from intermediate.int_events__judged order by all")
+    return raw.rows(
+        path,
+        f"select slice_hour, verdict, line_count, {COLUMNS} from intermediate.int_events__judged order by all",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +124,31 @@ def test_late_duplicate_conflicting_reprocessed_and_refused_lines_end_as_the_rul
     loads = {
         1: ([event("e1", 0), event("e2", 0, line=2), event("e3", 5, line=3)], [reject("f1", 4)]),
         2: ([event("e1", 0, file="f2"), event("e2", 0, body="b", received=9, file="f2", line=2)], []),
-        3: ([event("e3", 30, body="b", received=-5, file="f3"), event("e3", 70, received=7, file="f3", line=2)], []),
-        4: ([event("e1", 0, cost="2"), event("e2", 0, line=2, cost="2"), event("e4", 0, line=4)], [reject("f1", 3)]),
-        5: ([event("e1", 0, body="c", received=-9, file="f5"), event("e1", 60, body="c", received=9, file="f5", line=2)], []),
+        3: (
+            [
+                event("e3", 30, body="b", received=-5, file="f3"),
+                event("e3", 70, received=7, file="f3", line=2),
+            ],
+            [],
+        ),
+        4: (
+            [event("e1", 0, cost="2"), event("e2", 0, line=2, cost="2"), event("e4", 0, line=4)],
+            [reject("f1", 3)],
+        ),
+        5: (
+            [
+                event("e1", 0, body="c", received=-9, file="f5"),
+                event("e1", 60, body="c", received=9, file="f5", line=2),
+            ],
+            [],
+        ),
         6: ([], [reject("f3", 1)]),
     }
     after_each_load(path, loads)
     assert found(path) == expected(loads)
-    assert ("e1", "f5", 2, Decimal(1)) in found(path)[0], "an id that comes again beyond the window is another event"
+    assert ("e1", "f5", 2, Decimal(1)) in found(path)[0], (
+        "an id that comes again beyond the window is another event"
+    )
 
 
 def test_an_hour_whose_only_line_is_refused_later_becomes_empty_and_stays_built(warehouse):
@@ -115,7 +160,10 @@ def test_an_hour_whose_only_line_is_refused_later_becomes_empty_and_stays_built(
 
 def test_a_line_that_gets_another_id_or_hour_when_read_again_leaves_no_trace_of_the_first_reading(warehouse):
     path = cleared(warehouse)
-    loads = {1: ([event("e1", 3), event("e2", 4, line=2)], []), 2: ([event("E1", 3), event("e2", 90, line=2)], [])}
+    loads = {
+        1: ([event("e1", 3), event("e2", 4, line=2)], []),
+        2: ([event("E1", 3), event("e2", 90, line=2)], []),
+    }
     after_each_load(path, loads)
     assert {row[0] for row in found(path)[0]} == {"E1", "e2"}
     assert found(path) == expected(loads)
@@ -143,7 +191,17 @@ def test_random_histories_are_the_same_built_step_by_step_and_at_once(warehouse,
                 continue
             hour = chance.choice([0, 1, 1, 20, 47, 48, 49, 96])
             body = chance.choice("aab")
-            events.append(event(f"e{chance.randrange(9)}", hour, body, chance.randrange(3), file, line, chance.choice("12")))
+            events.append(
+                event(
+                    f"e{chance.randrange(9)}",
+                    hour,
+                    body,
+                    chance.randrange(3),
+                    file,
+                    line,
+                    chance.choice("12"),
+                )
+            )
         loads[load] = (events, rejects)
     order = list(loads)
     chance.shuffle(order)

@@ -65,7 +65,10 @@ def test_every_billed_cent_goes_to_who_caused_it_or_is_unattributed(built):
     _, path, cells, measures = built
     keys = {row["cell_id"]: key for key, row in by_cell(path).items()}
     found = defaultdict(Decimal)
-    for row in raw.rows(path, "select * from marts.fct_attributed_costs where charge_category = 'usage' and not is_provisional"):
+    for row in raw.rows(
+        path,
+        "select * from marts.fct_attributed_costs where charge_category = 'usage' and not is_provisional",
+    ):
         group = None if row["allocation"] == "unattributed" else (row["customer"], row["provider_project"])
         found[keys[row["cell_id"]], group] += row["billed_cost_usd"]
     for key, m in measures.items():
@@ -74,17 +77,24 @@ def test_every_billed_cent_goes_to_who_caused_it_or_is_unattributed(built):
         expected = oracle.shares(cells[key], m)
         assert sum(Fraction(found[key, group]) for group in expected) == m["B"]
         for group, share in expected.items():
-            assert abs(Fraction(found[key, group]) - share) < len(cells[key].metered) * oracle.UNIT + oracle.UNIT, (key, group)
+            assert (
+                abs(Fraction(found[key, group]) - share) < len(cells[key].metered) * oracle.UNIT + oracle.UNIT
+            ), (key, group)
 
 
 def test_attributed_unattributed_credits_and_other_are_the_bill(built):
     world, path, _, _ = built
     final = [charge for charge in world.charges if charge.day < PROVISIONAL_DAY]
-    parts = raw.rows(path, "select allocation, sum(billed_cost_usd) as usd from marts.fct_attributed_costs group by 1")
+    parts = raw.rows(
+        path, "select allocation, sum(billed_cost_usd) as usd from marts.fct_attributed_costs group by 1"
+    )
     sums = {part["allocation"]: part["usd"] for part in parts}
     assert sum(sums.values()) == sum(charge.amount for charge in final)
     assert sums["credits"] == sum(charge.amount for charge in final if charge.category == "credit")
-    [total] = raw.rows(path, "select sum(billed_cost_usd) as billed, sum(reported_cost_usd) as reported from marts.fct_charges")
+    [total] = raw.rows(
+        path,
+        "select sum(billed_cost_usd) as billed, sum(reported_cost_usd) as reported from marts.fct_charges",
+    )
     assert total["billed"] == sum(charge.amount for charge in final)
     assert total["reported"] == sum(charge.amount for charge in world.charges)
 
@@ -94,21 +104,31 @@ def test_daily_spend_is_the_same_money_by_day(built):
     found = {
         (row["connection_id"], row["spend_date"]): row
         for row in raw.rows(path, "select * from marts.rpt_daily_spend")
-    }  # fmt: skip
+    }
     assert len(found) == 2 * (len(DAYS) + 1)
     for (connection, day), row in found.items():
-        billed = sum(c.amount for c in world.charges if (c.connection, c.day) == (connection, day)) if day < PROVISIONAL_DAY else None
+        billed = (
+            sum(c.amount for c in world.charges if (c.connection, c.day) == (connection, day))
+            if day < PROVISIONAL_DAY
+            else None
+        )
         assert row["billed_cost_usd"] == billed
         if billed is not None:
-            assert billed == row["attributed_cost_usd"] + row["unattributed_cost_usd"] + (row["credits_usd"] or 0)
-            assert billed - row["metered_cost_usd"] == sum(row[f"{cause}_usd"] for cause in CAUSES) + (row["credits_usd"] or 0)
+            assert billed == row["attributed_cost_usd"] + row["unattributed_cost_usd"] + (
+                row["credits_usd"] or 0
+            )
+            assert billed - row["metered_cost_usd"] == sum(row[f"{cause}_usd"] for cause in CAUSES) + (
+                row["credits_usd"] or 0
+            )
         assert row["transaction_count"] == 25
 
 
 def test_days_without_a_final_bill_carry_the_list_cost_apart(built):
     world, path, _, _ = built
     [row] = raw.rows(
-        path, "select sum(estimated_usd) as usd, count(billed_cost_usd) as billed from marts.fct_attributed_costs where is_provisional"
+        path,
+        "select sum(estimated_usd) as usd, count(billed_cost_usd) as billed from marts.fct_attributed_costs"
+        " where is_provisional",
     )
     open_costs = [m.cost for m in world.metered if m.day >= PROVISIONAL_DAY and m.cost is not None]
     assert (row["usd"], row["billed"]) == (sum(open_costs), 0)
@@ -123,5 +143,11 @@ def test_the_transaction_log_has_every_event_with_its_tokens_and_cost(built):
         row = found[event["event_id"]]
         known = [event[name] for name in inputs if event.get(name) is not None]
         assert row["total_input_tokens"] == (sum(known) if known else None)
-        assert (row["cost_usd"], row["total_output_tokens"]) == (event["cost_usd"], event.get("output_tokens"))
-        assert (row["connection_match"], row["model"]) == ("named", event["model"].strip().lower().removesuffix("-20260102"))
+        assert (row["cost_usd"], row["total_output_tokens"]) == (
+            event["cost_usd"],
+            event.get("output_tokens"),
+        )
+        assert (row["connection_match"], row["model"]) == (
+            "named",
+            event["model"].strip().lower().removesuffix("-20260102"),
+        )

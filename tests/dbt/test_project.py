@@ -29,23 +29,54 @@ def manifest(empty):
 
 
 def test_marts_stand_empty_before_anything_is_connected(empty):
-    tables = [row["name"] for row in raw.rows(empty, "select table_name as name from information_schema.tables where table_schema = 'marts'")]
+    tables = [
+        row["name"]
+        for row in raw.rows(
+            empty, "select table_name as name from information_schema.tables where table_schema = 'marts'"
+        )
+    ]
     counts = {name: raw.rows(empty, f"select count(*) as n from marts.{name}")[0]["n"] for name in tables}
     assert len(counts) == 10
     assert {name for name, n in counts.items() if n} == {"dim_model", "dim_provider"}
 
 
 def test_the_project_parses_in_a_bare_environment(tmp_path):
-    places = ["--project-dir", str(raw.PROJECT), "--profiles-dir", str(raw.PROJECT), "--target-path", str(tmp_path), "--log-path", str(tmp_path)]
-    code = f"import sys; from dbt.cli.main import dbtRunner; sys.exit(not dbtRunner().invoke({['parse', '--quiet', *places]!r}).success)"
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}, cwd=tmp_path)
+    places = [
+        "--project-dir",
+        str(raw.PROJECT),
+        "--profiles-dir",
+        str(raw.PROJECT),
+        "--target-path",
+        str(tmp_path),
+        "--log-path",
+        str(tmp_path),
+    ]
+    code = (
+        "import sys; from dbt.cli.main import dbtRunner;"
+        f"sys.exit(not dbtRunner().invoke({['parse', '--quiet', *places]!r}).success)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        cwd=tmp_path,
+    )
 
 
 def test_every_column_a_source_declares_is_one_that_is_loaded(manifest):
-    loaded = {("metering", "events"): set(WAREHOUSE_SCHEMA.names), ("metering", "rejected_events"): set(REJECT_SCHEMA.names)}
+    loaded = {
+        ("metering", "events"): set(WAREHOUSE_SCHEMA.names),
+        ("metering", "rejected_events"): set(REJECT_SCHEMA.names),
+    }
     for provider in PROVIDERS.values():
         for report in provider.reports:
-            loaded[provider.name, report.name] = {"connection_id", "day", "content_hash", "row_id", *report.columns}
+            loaded[provider.name, report.name] = {
+                "connection_id",
+                "day",
+                "content_hash",
+                "row_id",
+                *report.columns,
+            }
         for dimension in provider.dimensions:
             loaded[provider.name, dimension.name] = {"connection_id", "observed_at", *dimension.columns}
     declared = {(s["source_name"], s["name"]): set(s["columns"]) for s in manifest["sources"].values()}
@@ -57,23 +88,41 @@ def test_every_column_a_source_declares_is_one_that_is_loaded(manifest):
 
 def test_buckets_are_those_of_the_event_schema():
     text = (raw.PROJECT / "macros/buckets.sql").read_text()
-    assert re.findall(r"\('(\w+)', '(\w+)'\)", text) == [(bucket.field, bucket.token_type) for bucket in BUCKETS]
+    assert re.findall(r"\('(\w+)', '(\w+)'\)", text) == [
+        (bucket.field, bucket.token_type) for bucket in BUCKETS
+    ]
 
 
 def test_every_mart_has_a_contract_and_describes_every_column(manifest):
-    marts = [node for node in manifest["nodes"].values() if node["resource_type"] == "model" and node["schema"] == "marts"]
+    marts = [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] == "marts"
+    ]
     assert len(marts) == 10
     for mart in marts:
         assert mart["contract"]["enforced"]
-        assert all(column["description"] and column["data_type"] for column in mart["columns"].values()), mart["name"]
+        assert all(column["description"] and column["data_type"] for column in mart["columns"].values()), (
+            mart["name"]
+        )
 
 
 def test_every_model_is_described_and_every_mart_has_a_tested_key(manifest):
     models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
     assert [node["name"] for node in models if not node["description"]] == []
-    tests = [node for node in manifest["nodes"].values() if node["resource_type"] == "test" and "test_metadata" in node]
-    keyed = {node["attached_node"] for node in tests if node["test_metadata"]["name"] in ("unique", "unique_columns")}
-    assert [node["name"] for node in models if node["schema"] == "marts" and node["unique_id"] not in keyed] == []
+    tests = [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and "test_metadata" in node
+    ]
+    keyed = {
+        node["attached_node"]
+        for node in tests
+        if node["test_metadata"]["name"] in ("unique", "unique_columns")
+    }
+    assert [
+        node["name"] for node in models if node["schema"] == "marts" and node["unique_id"] not in keyed
+    ] == []
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
@@ -81,5 +130,7 @@ def test_models_keep_to_common_sql_and_their_layer(model):
     text = re.sub(r"\{#.*?#\}", "", model.read_text(), flags=re.S)
     assert not re.search(r"::|\bqualify\b|\bgroup by all\b|\bexclude\b|\bsource\(", text, flags=re.I)
     reads_raw = re.search(r"raw_table|current_rows|day_versions\(", text)
-    assert bool(reads_raw) is (model.parent.parent.name == "staging"), "staging, and it alone, reads raw tables"
+    assert bool(reads_raw) is (model.parent.parent.name == "staging"), (
+        "staging, and it alone, reads raw tables"
+    )
     assert not re.search(r" / ", text), "a division of decimals is a float"

@@ -16,7 +16,7 @@ from dlt_sources.contract import Fault, ProviderError
 
 MESSAGE_LIMIT = 300
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|key)-[\w*.…-]{4,}|\bBearer\s+\S+", re.IGNORECASE)
-_MISSING_RIGHT = re.compile(r"missing scope|insufficient permission", re.IGNORECASE)
+_MISSING_RIGHT = re.compile(r"missing scope|insufficient permission|only proxy admin", re.IGNORECASE)
 _CONTRACT_STEP = (
     "Nothing was recorded and the next sync tries again; if it stays, check the base URL (a proxy may stand "
     "between) and compare the provider's page in docs/providers with its current API."
@@ -83,7 +83,7 @@ def http_failure(
         return ProviderError(
             Fault.RATE_LIMITED, sentence, "The next sync tries again; pull fewer days or less often."
         )
-    if status in (408, 409) or status >= 500:
+    if status in (408, 409, 424) or status >= 500:
         sentence = f"{api.title} is unavailable ({said})."
         return ProviderError(
             Fault.UNAVAILABLE, sentence, "See the provider's status page; the next sync tries again."
@@ -104,13 +104,20 @@ def find_provider_error(error: BaseException) -> ProviderError | None:
 
 
 def _words(answer: Response) -> str:
-    """The provider's own message; `error` is an object or a bare string (contract OpenAI §1.7)."""
+    """The provider's own message; `error` is an object or a bare string (contract OpenAI §1.7).
+
+    Beside a bare string OAuth puts the words into `error_description` (contract Azure §3.1). LiteLLM may say
+    `detail` instead, a string or an object with `error` (contract LiteLLM §3.6).
+    """
     try:
         body: Any = json.loads(answer.content)
     except (ValueError, RecursionError):
         return ""
-    error = body.get("error") if isinstance(body, dict) else None
-    message = error.get("message") if isinstance(error, dict) else error
+    if not isinstance(body, dict):
+        return ""
+    detail = body.get("detail")
+    error = body.get("error", detail.get("error") if isinstance(detail, dict) else detail)
+    message = error.get("message") if isinstance(error, dict) else body.get("error_description", error)
     return message if isinstance(message, str) else ""
 
 

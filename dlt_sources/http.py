@@ -34,7 +34,9 @@ from dlt_sources.errors import Api, broken_contract, http_failure, scrubber
 
 PAGE_CAP = 1_000
 USER_AGENT = "meterhouse/0.1"
-_PASSING_STATUSES = frozenset({408, 409, 429})
+_PASSING_STATUSES = frozenset({408, 409, 424, 429})
+_SECONDS = re.compile(r"\d+(\.\d+)?")
+_QUOTA_WAIT = re.compile(r"x-ms-ratelimit-.*-retry-after", re.IGNORECASE)
 _PASSING_ERRORS = (NoConnection, Timeout, ChunkedEncodingError)
 
 
@@ -75,7 +77,7 @@ class PatientSession(Session):
         self._patience = patience
 
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
-        """The answer (status 2xx, body already decoded exactly).
+        """The answer (status 2xx, body already decoded exactly; 204, no content, is an empty object).
 
         Raises:
             ProviderError: tries or deadline exhausted, or refused, or not JSON.
@@ -92,7 +94,7 @@ class PatientSession(Session):
         )
         if not isinstance(answer, Response) or not 200 <= answer.status_code < 300:
             raise http_failure(self._api, answer, path, self._scrub)
-        body = _decode(answer.content)
+        body = {} if answer.status_code == 204 else _decode(answer.content)
         if body is None:
             raise broken_contract(
                 f"{self._api.title} answered {path} with something that is not a JSON object."
@@ -185,11 +187,22 @@ def read_items(
 
 
 def asked_wait(headers: Mapping[str, str] | CaseInsensitiveDict[str]) -> float | None:
-    """Seconds to wait, as `retry-after-ms` or `Retry-After` (seconds or HTTP date) asks; None if unasked."""
+    """Seconds to wait, as the provider asks; None if unasked.
+
+    Understood are `retry-after-ms` or else `Retry-After` (seconds or HTTP date), and Azure's waits per quota
+    (`x-ms-ratelimit-...-retry-after`, seconds), of which the longest counts (contract Azure §3.2).
+    """
+    quotas = [value for name, value in headers.items() if _QUOTA_WAIT.fullmatch(name)]
+    waits = [float(value) for value in quotas if _SECONDS.fullmatch(value)]
+    general = _general_wait(headers)
+    return max([*waits, general] if general is not None else waits, default=None)
+
+
+def _general_wait(headers: Mapping[str, str] | CaseInsensitiveDict[str]) -> float | None:
     milliseconds, after = headers.get("retry-after-ms", ""), headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", milliseconds):
+    if _SECONDS.fullmatch(milliseconds):
         return float(milliseconds) / 1000
-    if re.fullmatch(r"\d+(\.\d+)?", after):
+    if _SECONDS.fullmatch(after):
         return float(after)
     try:
         at = parsedate_to_datetime(after)

@@ -1,11 +1,15 @@
 """All providers, one explicit line each. Names are looked up here, never parsed."""
 
-from dlt_sources import anthropic, openai
+from dlt_sources import anthropic, aws_bedrock, azure_openai, litellm, openai, openrouter
 from dlt_sources.contract import Provider
 
 PROVIDERS: dict[str, Provider] = {
     "anthropic": anthropic.provider,
     "openai": openai.provider,
+    "azure_openai": azure_openai.provider,
+    "aws_bedrock": aws_bedrock.provider,
+    "openrouter": openrouter.provider,
+    "litellm": litellm.provider,
 }
 
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -55,10 +55,17 @@ class Desk:
     """Path and query of every request, faults included, in order."""
 
 
+class FaultDesk(Protocol):
+    """The part of a desk that faults need, whatever records a provider's server works from."""
+
+    faults: Faults
+    requests: list[str]
+
+
 class FaultyServer:
     """ASGI application that shows the desk's faults before it lets the provider's application answer."""
 
-    def __init__(self, app: ASGIApp, desk: Desk, refuse: Refusal) -> None:
+    def __init__(self, app: ASGIApp, desk: FaultDesk, refuse: Refusal) -> None:
         self._app = app
         self._desk = desk
         self._refuse = refuse

@@ -19,7 +19,7 @@ tokens as (
             select coalesce(sum(metered_quantity), 0) from {{ ref('fct_reconciliation') }}
             where token_type in (
                 'input', 'cache_read', 'cache_write_5m', 'cache_write_1h', 'audio_input', 'image_input', 'video_input',
-                'output', 'audio_output', 'image_output'
+                'output', 'audio_output', 'image_output', 'tokens'
             )
         ) as cell_tokens
     from {{ ref('fct_transactions') }}

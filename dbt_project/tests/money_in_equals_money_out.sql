@@ -1,4 +1,5 @@
-{# Per connection and day: what raw holds as its newest version, staging, the union and fct_charges are the same money. #}
+{# Per connection and day: what raw holds as its newest version, staging, the union and the mart (fct_charges, or
+   fct_gateway_costs for what is no bill) are the same money. #}
 with newest as (
 
     select 'openai' as provider, connection_id, day, content_hash
@@ -14,6 +15,47 @@ with newest as (
     where report = 'cost_report' and not exists (
         select 1 from {{ raw_table('anthropic', 'pulled_days') }} as later
         where later.report = 'cost_report' and later.connection_id = pulls.connection_id and later.day = pulls.day
+            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
+    )
+    union all
+    select 'aws_bedrock' as provider, connection_id, day, content_hash
+    from {{ raw_table('aws_bedrock', 'pulled_days') }} as pulls
+    where report = 'costs' and not exists (
+        select 1 from {{ raw_table('aws_bedrock', 'pulled_days') }} as later
+        where later.report = 'costs' and later.connection_id = pulls.connection_id and later.day = pulls.day
+            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
+    )
+    union all
+    select 'azure_openai costs' as provider, connection_id, day, content_hash
+    from {{ raw_table('azure_openai', 'pulled_days') }} as pulls
+    where report = 'costs' and not exists (
+        select 1 from {{ raw_table('azure_openai', 'pulled_days') }} as later
+        where later.report = 'costs' and later.connection_id = pulls.connection_id and later.day = pulls.day
+            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
+    )
+    union all
+    select 'azure_openai charge_types' as provider, connection_id, day, content_hash
+    from {{ raw_table('azure_openai', 'pulled_days') }} as pulls
+    where report = 'charge_types' and not exists (
+        select 1 from {{ raw_table('azure_openai', 'pulled_days') }} as later
+        where later.report = 'charge_types' and later.connection_id = pulls.connection_id and later.day = pulls.day
+            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
+    )
+
+    union all
+    select 'openrouter' as provider, connection_id, day, content_hash
+    from {{ raw_table('openrouter', 'pulled_days') }} as pulls
+    where report = 'activity' and not exists (
+        select 1 from {{ raw_table('openrouter', 'pulled_days') }} as later
+        where later.report = 'activity' and later.connection_id = pulls.connection_id and later.day = pulls.day
+            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
+    )
+    union all
+    select 'litellm' as provider, connection_id, day, content_hash
+    from {{ raw_table('litellm', 'pulled_days') }} as pulls
+    where report = 'daily_activity' and not exists (
+        select 1 from {{ raw_table('litellm', 'pulled_days') }} as later
+        where later.report = 'daily_activity' and later.connection_id = pulls.connection_id and later.day = pulls.day
             and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
     )
 
@@ -37,9 +79,54 @@ layers as (
     union all
     select 'staging', connection_id, charge_date, amount_usd from {{ ref('stg_anthropic__cost_report') }}
     union all
+    select 'raw', newest.connection_id, newest.day, cast(costs.unblended_cost_amount as {{ type_money() }})
+    from newest
+    inner join {{ raw_table('aws_bedrock', 'costs') }} as costs
+        on costs.connection_id = newest.connection_id and costs.day = newest.day and costs.content_hash = newest.content_hash
+    where newest.provider = 'aws_bedrock' and costs.unblended_cost_amount is not null
+    union all
+    select 'staging', connection_id, charge_date, amount_usd from {{ ref('stg_aws_bedrock__costs') }}
+    union all
+    select 'raw', newest.connection_id, newest.day, cast(coalesce(lines.cost_usd, lines.cost) as {{ type_money() }})
+    from newest
+    inner join {{ raw_table('azure_openai', 'costs') }} as lines
+        on lines.connection_id = newest.connection_id and lines.day = newest.day and lines.content_hash = newest.content_hash
+    where newest.provider = 'azure_openai costs'
+    union all
+    select 'raw', newest.connection_id, newest.day, cast(coalesce(lines.cost_usd, lines.cost) as {{ type_money() }})
+    from newest
+    inner join {{ raw_table('azure_openai', 'charge_types') }} as lines
+        on lines.connection_id = newest.connection_id and lines.day = newest.day and lines.content_hash = newest.content_hash
+    where newest.provider = 'azure_openai charge_types' and coalesce(lower(lines.charge_type), '') <> 'usage'
+    union all
+    select 'staging', connection_id, charge_date, amount_usd from {{ ref('stg_azure_openai__costs') }}
+    union all
+    select 'staging', connection_id, charge_date, amount_usd from {{ ref('stg_azure_openai__charge_types') }}
+    where charge_category <> 'usage'
+    union all
+    select 'raw', newest.connection_id, newest.day, cast(lines.usage as {{ type_money() }})
+    from newest
+    inner join {{ raw_table('openrouter', 'activity') }} as lines
+        on lines.connection_id = newest.connection_id and lines.day = newest.day and lines.content_hash = newest.content_hash
+    where newest.provider = 'openrouter' and lines.usage is not null
+    union all
+    select 'raw', newest.connection_id, newest.day, cast(lines.spend as {{ type_money() }})
+    from newest
+    inner join {{ raw_table('litellm', 'daily_activity') }} as lines
+        on lines.connection_id = newest.connection_id and lines.day = newest.day and lines.content_hash = newest.content_hash
+    where newest.provider = 'litellm' and lines.spend is not null
+    union all
+    select 'staging', connection_id, charge_date, amount_usd from {{ ref('stg_openrouter__activity') }}
+    union all
+    select 'staging', connection_id, usage_date, spend_usd from {{ ref('stg_litellm__daily_activity') }}
+    union all
     select 'intermediate', connection_id, charge_date, reported_cost_usd from {{ ref('int_charges__unioned') }}
     union all
+    select 'intermediate', connection_id, cost_date, estimated_cost_usd from {{ ref('int_gateway_costs__unioned') }}
+    union all
     select 'marts', connection_id, charge_date, reported_cost_usd from {{ ref('fct_charges') }}
+    union all
+    select 'marts', connection_id, cost_date, estimated_cost_usd from {{ ref('fct_gateway_costs') }}
 
 ),
 

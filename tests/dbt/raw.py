@@ -28,7 +28,15 @@ SQL_TYPES = {
     "date": "date",
     "timestamp": "timestamptz",
 }
-CONNECTIONS = {"c-openai": "openai", "c-anthropic": "anthropic", "c-openai-2": "openai"}
+CONNECTIONS = {
+    "c-openai": "openai",
+    "c-anthropic": "anthropic",
+    "c-openai-2": "openai",
+    "c-aws_bedrock": "aws_bedrock",
+    "c-azure_openai": "azure_openai",
+    "c-openrouter": "openrouter",
+    "c-litellm": "litellm",
+}
 
 _pulls = count(1)
 
@@ -76,7 +84,7 @@ def create(path: Path, providers: tuple[str, ...] = ("openai", "anthropic")) -> 
             connection.execute(f"create schema {schema}")
             for report in provider.reports:
                 own = ", ".join(
-                    f"{column} {SQL_TYPES[hint['data_type']]}" for column, hint in report.columns.items()
+                    f'"{column}" {SQL_TYPES[hint["data_type"]]}' for column, hint in report.columns.items()
                 )
                 connection.execute(
                     f"create table {schema}.{report.name} (connection_id varchar, day date,"
@@ -84,7 +92,7 @@ def create(path: Path, providers: tuple[str, ...] = ("openai", "anthropic")) -> 
                 )
             for dimension in provider.dimensions:
                 own = ", ".join(
-                    f"{column} {SQL_TYPES[hint['data_type']]}" for column, hint in dimension.columns.items()
+                    f'"{column}" {SQL_TYPES[hint["data_type"]]}' for column, hint in dimension.columns.items()
                 )
                 connection.execute(
                     f"create table {schema}.{dimension.name} (connection_id varchar, observed_at timestamptz, {own})"

@@ -13,6 +13,7 @@ import pytest
 from dlt_sources import anthropic, openai
 from dlt_sources.contract import Provider
 from dlt_sources.http import Patience
+from tests.dlt_sources.azure import Azure
 from tests.dlt_sources.fake_provider import FakeProvider
 from tests.dlt_sources.warehouse import Warehouse
 
@@ -39,3 +40,9 @@ def openai_provider() -> Provider:
 @pytest.fixture(scope="session")
 def anthropic_provider() -> Provider:
     return anthropic.build_provider(clock=lambda: NOW, patience=QUICK)
+
+
+@pytest.fixture
+def azure() -> Iterator[Azure]:
+    with Azure() as server:
+        yield server

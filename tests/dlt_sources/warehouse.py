@@ -23,6 +23,8 @@ CURRENT = """
 
 
 def credentials_for(provider: Provider, fake: FakeProvider, key: str | None = None):
+    if not isinstance(fake, FakeProvider):
+        return fake.credentials(key)
     if provider.name == "openai":
         return OpenAICredentials(admin_key=key or OPENAI_KEY, base_url=f"{fake.url}/v1")
     return AnthropicCredentials(admin_key=key or ANTHROPIC_KEY, base_url=fake.url)
@@ -41,13 +43,14 @@ class Warehouse:
         key=None,
         tables=None,
         finish=True,
+        credentials=None,
     ) -> PulledDays:
         """One pull, a minute after the one before: rows, then (unless cut short) the versions of its days."""
         self.pulls += 1
         observed_at = datetime(2026, 10, 20, 12, 0, tzinfo=UTC) + timedelta(minutes=self.pulls)
         source, pulled = build_source(
             provider,
-            lambda: credentials_for(provider, fake, key),
+            lambda: credentials or credentials_for(provider, fake, key),
             window,
             connection_id,
             observed_at=observed_at,

@@ -89,13 +89,14 @@ def test_a_provider_has_all_its_pieces(provider: Provider) -> None:
         if not (staging / f"stg_{name}__{table}.sql").exists()
     ]
     intermediate = ROOT / "dbt_project" / "models" / "intermediate"
-    for what in ("charges", "usage"):
-        model = f"int_{name}__{what}"
-        if not list(intermediate.rglob(f"{model}.sql")):
-            missing.append(f"the conformed model {model}.sql")
-        union = next(intermediate.rglob(f"int_{what}__unioned.sql"))
-        if model not in union.read_text():
-            missing.append(f"its line in int_{what}__unioned.sql")
+    for kinds in (("charges", "gateway_costs"), ("usage",)):
+        known = [kind for kind in kinds if list(intermediate.rglob(f"int_{name}__{kind}.sql"))]
+        if not known:
+            missing.append(f"a conformed model int_{name}__{' or '.join(kinds)}.sql")
+        for kind in known:
+            union = next(intermediate.rglob(f"int_{kind}__unioned.sql"))
+            if f"int_{name}__{kind}" not in union.read_text():
+                missing.append(f"its line in int_{kind}__unioned.sql")
     if not list((ROOT / "tests" / "data").rglob(f"{name}_*.json")):
         missing.append("recorded payloads in tests/data")
     if not (ROOT / "sandbox" / f"{name}_api.py").exists():

@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
-{# All that meets in a cell, one entry per usage charge, provider usage row and metered group: where a bill knows no tier or
-   no model for a token type, everything of that token type goes where the bill puts it. #}
+{# All that meets in a cell, one entry per usage charge, provider usage row and metered group: where a bill knows no tier, no model
+   for a token type, or one amount for several token types, everything goes where the bill puts it. #}
 with entries as (
 
     select
@@ -66,7 +66,7 @@ placed as (
         entries.provider,
         entries.cell_date,
         case when modelless.token_type is null then entries.model end as model,
-        entries.token_type,
+        coalesce(blended.billed_token_type, entries.token_type) as token_type,
         case when modelless.token_type is null then coalesce(billed_tiers.billed_tier, entries.tier) else 'standard' end as tier,
         entries.provider_project,
         entries.quantity,
@@ -77,6 +77,8 @@ placed as (
         on modelless.provider = entries.provider and modelless.token_type = entries.token_type
     left join {{ ref('billed_tiers') }} as billed_tiers
         on billed_tiers.provider = entries.provider and billed_tiers.tier = entries.tier
+    left join {{ ref('blended_token_types') }} as blended
+        on blended.provider = entries.provider and blended.token_type = entries.token_type
 
 ),
 

@@ -16,6 +16,23 @@ with named as (
     union all
     select connection_id, 'anthropic', 'key', api_key_name from {{ ref('stg_anthropic__api_keys') }}
 
+    union all
+    select connection_id, 'openrouter', 'project', workspace_id from {{ ref('stg_openrouter__workspaces') }}
+    union all
+    select connection_id, 'openrouter', 'project', workspace_name from {{ ref('stg_openrouter__workspaces') }}
+    union all
+    select connection_id, 'openrouter', 'key', api_key_hash from {{ ref('stg_openrouter__keys') }}
+    union all
+    select connection_id, 'openrouter', 'key', api_key_name from {{ ref('stg_openrouter__keys') }}
+    union all
+    select connection_id, 'litellm', 'project', team_id from {{ ref('stg_litellm__teams') }}
+    union all
+    select connection_id, 'litellm', 'project', team_name from {{ ref('stg_litellm__teams') }}
+    union all
+    select connection_id, 'litellm', 'key', api_key_hash from {{ ref('stg_litellm__keys') }}
+    union all
+    select connection_id, 'litellm', 'key', api_key_name from {{ ref('stg_litellm__keys') }}
+
 ),
 
 seen as (

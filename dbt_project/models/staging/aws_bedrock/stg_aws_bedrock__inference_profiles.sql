@@ -1,0 +1,10 @@
+select
+    connection_id,
+    inference_profile_arn,
+    inference_profile_id,
+    inference_profile_name,
+    region,
+    status,
+    {{ bedrock_model_of_id("regexp_extract(models, 'foundation-model/([^\"]+)', 1)") }} as model_name,
+    observed_at
+from {{ raw_table('aws_bedrock', 'inference_profiles') }} as inference_profiles

@@ -1,0 +1,163 @@
+"""Calls to AWS: signed with the form's key alone, patient, counted where they cost money, silent about secrets.
+
+boto3 signs, retries and parses; every page is read here, failing closed. What does not belong here: what is
+asked (`cost_explorer.py`, `cloudwatch.py`), what a failure means (`failures.py`).
+"""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from botocore.session import Session
+
+from dlt_sources.aws_bedrock.failures import aws_failure
+from dlt_sources.aws_bedrock.form import AwsBedrockCredentials
+from dlt_sources.contract import Fault, ProviderError
+from dlt_sources.errors import broken_contract, scrubber
+from dlt_sources.http import PAGE_CAP, USER_AGENT, Patience
+
+_OWN_SETTINGS_ONLY: dict[str, tuple[None, None, str | None, None]] = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""Neither a profile nor a file of the machine decides which account is read."""
+
+
+@dataclass(frozen=True)
+class AwsClient:
+    """One AWS service in one region."""
+
+    service: str
+    region: str
+    raw: Any
+    scrub: Callable[[str], str]
+
+    def ask(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """One answer; boto3 has tried again whatever may pass.
+
+        Raises:
+            ProviderError: AWS refused, failed, or could not be reached.
+        """
+        try:
+            answer: dict[str, Any] = getattr(self.raw, xform_name(operation))(**parameters)
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
+            failure = aws_failure(error, f"{self.service}:{operation}", self.region, self.scrub)
+        else:
+            return answer
+        raise failure
+
+    def pages(self, operation: str, token: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Every page of an answer; the same question is repeated with the `token` of each page.
+
+        Raises:
+            ProviderError: a page could not be read, a token came twice, or the pages do not end.
+        """
+        tokens: set[str] = set()
+        while len(tokens) < PAGE_CAP:
+            page = self.ask(operation, **parameters)
+            yield page
+            following = page.get(token)
+            if not following:
+                return
+            if following in tokens:
+                raise broken_contract(f"The pages of {operation} go in a circle: a token came twice.")
+            tokens.add(following)
+            parameters[token] = following
+        raise broken_contract(f"The pages of {operation} do not end: {PAGE_CAP} were read and more follow.")
+
+
+@dataclass(frozen=True)
+class Account:
+    """An AWS account that is read: its credentials, or those of the role assumed with them."""
+
+    session: Any
+    form: AwsBedrockCredentials
+    patience: Patience
+
+    def client(self, service: str, region: str) -> AwsClient:
+        """Client of a service; Cost Explorer's is counted, and keeps the digits should an amount be a number."""
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": self.patience.tries},
+            connect_timeout=self.patience.timeout,
+            read_timeout=self.patience.timeout,
+            ignore_configured_endpoint_urls=True,
+            user_agent_extra=USER_AGENT,
+        )
+        raw = self.session.client(
+            service, region_name=region, endpoint_url=self.form.endpoint_url, config=config
+        )
+        model, events = raw.meta.service_model, raw.meta.events
+        if model.resolved_protocol.endswith("json"):
+            read = partial(_read_object, parse_float=str if service == "ce" else float)
+            events.register(f"before-parse.{model.service_id.hyphenize()}", read)
+        if service == "ce":
+            events.register("before-send.cost-explorer", _Budget(self.form.max_cost_requests))
+        return AwsClient(service, region, raw, scrubber(self.form.secret_access_key.get_secret_value()))
+
+
+def open_account(form: AwsBedrockCredentials, patience: Patience) -> Account:
+    """The account behind a form; of the patience `tries` and `timeout` count, the waits are boto3's.
+
+    Raises:
+        ProviderError: the role could not be assumed.
+    """
+    # botocore's debug log holds session tokens and the answers that give them.
+    logging.getLogger("botocore").setLevel(logging.INFO)
+    key = Account(_session(form.access_key_id, form.secret_access_key.get_secret_value()), form, patience)
+    if form.role_arn is None:
+        return key
+    asked = {"RoleArn": form.role_arn, "RoleSessionName": "meterhouse"}
+    if form.external_id:
+        asked["ExternalId"] = form.external_id
+    given = key.client("sts", form.region_names[0]).ask("AssumeRole", **asked)["Credentials"]
+    return Account(
+        _session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]), form, patience
+    )
+
+
+class _Budget:
+    """Counts requests that reach AWS, retries too, and stops before one too many."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._spent = limit, 0
+
+    def __call__(self, **_: Any) -> None:
+        if self._spent >= self._limit:
+            raise ProviderError(
+                Fault.CONTRACT,
+                f"Cost Explorer was asked {self._limit} times for one table and has more pages; each costs $0.01.",
+                "Pull fewer days at once, or raise `max_cost_requests` in the connection.",
+            )
+        self._spent += 1
+
+
+def _read_object(response_dict: dict[str, Any], parse_float: Callable[[str], Any], **_: Any) -> None:
+    """Fail on what is no JSON object, which boto3 takes for an answer without fields; read numbers as told."""
+    if response_dict["status_code"] >= 300:
+        return
+    try:
+        body = json.loads(response_dict["body"], parse_float=parse_float)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise broken_contract("AWS answered with something that is not a JSON object.")
+    response_dict["body"] = json.dumps(body).encode()
+
+
+def _session(access_key_id: str, secret: str, token: str | None = None) -> Any:
+    return boto3.Session(
+        aws_access_key_id=access_key_id,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+        botocore_session=Session(session_vars=_OWN_SETTINGS_ONLY),
+    )

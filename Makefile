@@ -27,6 +27,7 @@ check: $(DEV) ## Format, lint, types and the arrows between packages
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/python -m mypy
+	@cd sdk && ../$(BIN)/python -m mypy --python-version 3.9
 	@$(BIN)/lint-imports
 
 format: $(DEV) ## Format the code and mend what the linter can mend

@@ -255,7 +255,7 @@ def test_model_names_become_canonical_by_the_one_rule(warehouse):
         ({"quantity_unit": "fathoms"}, "billed_quantities_are_understood"),
     ],
 )
-def test_a_bill_that_is_not_understood_fails_loudly(tmp_path, mend, test):
+def test_a_bill_that_is_not_understood_is_reported_by_a_test_of_its_own(tmp_path, mend, test):
     path = tmp_path / "warehouse.duckdb"
     raw.create(path)
     raw.pull(path, "c-openai", "costs", DAY, [line("1"), {**line("1"), **mend}])

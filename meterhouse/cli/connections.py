@@ -189,7 +189,9 @@ def remove(
     """
     settings = Settings()
     connection = registry.get(settings, name)
-    question = f"Remove connection {name} ({connection.provider}), its credentials and its costs in the marts?"
+    question = (
+        f"Remove connection {name} ({connection.provider}), its credentials and its costs in the marts?"
+    )
     if not yes and not typer.confirm(question, err=True):
         say("Nothing was removed.")
         raise typer.Exit(WRONG)

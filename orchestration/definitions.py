@@ -40,7 +40,12 @@ def build_defs() -> dg.Definitions:
         ],
         jobs=[refresh_costs, meter_events],
         schedules=[
-            dg.build_schedule_from_partitioned_job(refresh_costs, name="hourly_refresh", minute_of_hour=5)
+            dg.build_schedule_from_partitioned_job(
+                refresh_costs,
+                name="hourly_refresh",
+                minute_of_hour=5,
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+            )
         ],
         sensors=[
             build_alert_sensor("alert_rules"),

@@ -21,12 +21,13 @@ demo: $(RUNTIME) ## Run the whole pipeline end to end on a small world on this m
 	@$(BIN)/meterhouse demo $(ARGS)
 
 test: $(DEV) ## Run all tests (ARGS="-k name" narrows them)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: $(DEV) ## Format, lint, types and the arrows between packages
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/python -m mypy
+	@cd sdk && ../$(BIN)/python -m mypy --python-version 3.9
 	@$(BIN)/lint-imports
 
 format: $(DEV) ## Format the code and mend what the linter can mend
@@ -42,8 +43,9 @@ lock: $(DEV) ## Resolve pyproject.toml anew into the two requirements locks
 	@$(BIN)/uv pip compile --quiet --no-header --no-annotate --generate-hashes --python-version 3.11 --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	@echo 'duckdb==1.5.5' | $(BIN)/uv pip compile --quiet --no-header --no-annotate --generate-hashes --python-version 3.11 - -o requirements-bi-client.lock
 
-clean: ## Remove the virtual environment and the state of the demo
-	rm -rf $(VENV) .meterhouse
+clean: ## Remove the virtual environment and what the demo left (never a real installation)
+	rm -rf $(VENV)
+	@test ! -e .meterhouse/demo.txt || rm -rf .meterhouse
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Meterhouse needs Python 3.11 or newer: install it (Debian: apt-get install python3 python3-venv), then run make again." >&2; exit 1; }

@@ -8,7 +8,9 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
+from assets.provider_pulls import pulled_days
 from assets.resources import Installation
+from dlt_sources.registry import PROVIDERS
 from meterhouse.settings import exported
 from meterhouse.warehouse.connections_snapshot import snapshot_connections
 from meterhouse.warehouse.dbt import PROJECT_DIR, dbt_environment, fresh_manifest
@@ -60,6 +62,7 @@ def build_dbt_assets() -> dg.AssetsDefinition:
 
 @dg.asset(
     key=CONNECTIONS,
+    deps=[pulled_days(name) for name in PROVIDERS],
     group_name="control",
     kinds={"sqlalchemy", "duckdb"},
     owners=OWNERS,

@@ -3,15 +3,23 @@
 from collections.abc import Iterator
 
 import dagster as dg
+import pyarrow as pa
 
 from assets.partitions import ARRIVAL_HOURS, landing_partition
 from assets.resources import Installation
 from meterhouse.events.load import load_partition
-from meterhouse.events.schema import REJECT_SCHEMA, WAREHOUSE_SCHEMA
+from meterhouse.events.schema import EVENT_FIELDS, REJECT_SCHEMA, WAREHOUSE_SCHEMA
 
 OWNERS = ["team:data-platform"]
 EVENTS = dg.AssetKey(["metering", "events"])
 REJECTS = dg.AssetKey(["metering", "rejected_events"])
+_MEANINGS = {field.name: field.description for field in EVENT_FIELDS}
+
+
+def _column_schema(schema: pa.Schema) -> dg.TableSchema:
+    return dg.TableSchema(
+        [dg.TableColumn(column.name, str(column.type), _MEANINGS.get(column.name)) for column in schema]
+    )
 
 
 @dg.multi_asset(
@@ -25,9 +33,7 @@ REJECTS = dg.AssetKey(["metering", "rejected_events"])
             owners=OWNERS,
             metadata={
                 "dagster/table_name": "raw_metering.events",
-                "dagster/column_schema": dg.TableSchema(
-                    [dg.TableColumn(f.name, str(f.type)) for f in WAREHOUSE_SCHEMA]
-                ),
+                "dagster/column_schema": _column_schema(WAREHOUSE_SCHEMA),
             },
         ),
         dg.AssetSpec(
@@ -38,9 +44,7 @@ REJECTS = dg.AssetKey(["metering", "rejected_events"])
             owners=OWNERS,
             metadata={
                 "dagster/table_name": "raw_metering.rejected_events",
-                "dagster/column_schema": dg.TableSchema(
-                    [dg.TableColumn(f.name, str(f.type)) for f in REJECT_SCHEMA]
-                ),
+                "dagster/column_schema": _column_schema(REJECT_SCHEMA),
             },
         ),
     ],

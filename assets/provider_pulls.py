@@ -20,14 +20,14 @@ CHECK = "connections_synced"
 
 def build_provider_assets(provider: Provider) -> dg.AssetsDefinition:
     """The raw tables of one provider as a multi-asset."""
-    anchor = dg.AssetKey([provider.name, PULLED_DAYS])
+    anchor = pulled_days(provider.name)
 
     @dg.multi_asset(
         name=f"{provider.name}_pull",
         specs=[
             *(_spec(provider, report) for report in provider.reports),
             *(_spec(provider, dimension) for dimension in provider.dimensions),
-            _pulled_days(provider),
+            _pulled_days_spec(provider),
         ],
         check_specs=[
             dg.AssetCheckSpec(
@@ -59,6 +59,11 @@ def build_provider_assets(provider: Provider) -> dg.AssetsDefinition:
     return pull
 
 
+def pulled_days(provider_name: str) -> dg.AssetKey:
+    """The asset that is done when all of a provider's tables are."""
+    return dg.AssetKey([provider_name, PULLED_DAYS])
+
+
 def build_all() -> list[dg.AssetsDefinition]:
     """The pull assets of every registered provider."""
     return [build_provider_assets(provider) for provider in PROVIDERS.values()]
@@ -78,9 +83,9 @@ def _spec(provider: Provider, table: Report | Dimension) -> dg.AssetSpec:
     )
 
 
-def _pulled_days(provider: Provider) -> dg.AssetSpec:
+def _pulled_days_spec(provider: Provider) -> dg.AssetSpec:
     return dg.AssetSpec(
-        key=[provider.name, PULLED_DAYS],
+        key=pulled_days(provider.name),
         description="Which version of each report's day was believed when; what makes pulled rows visible.",
         group_name=provider.name,
         kinds={"dlt", "duckdb"},

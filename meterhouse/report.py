@@ -4,6 +4,7 @@
 object for people. It reads the published file and the control database only, never the warehouse.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -179,7 +180,7 @@ def _alerts(settings: Settings) -> list[dict[str, Any]]:
     return [
         {
             "rule": incident.rule,
-            "group": incident.group_key,
+            "group": json.loads(incident.group_key),
             "value": incident.value,
             "limit": incident.limit,
             "fired_at": incident.fired_at,

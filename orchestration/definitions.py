@@ -3,7 +3,6 @@
 import dagster as dg
 
 from assets import marts, metered_events, provider_pulls, published
-from assets.partitions import ARRIVAL_HOURS
 from assets.resources import Installation
 from orchestration.progress import progress_logger
 from sensors.alert_rules import build_alert_sensor
@@ -21,13 +20,11 @@ def build_defs() -> dg.Definitions:
     refresh_costs = dg.define_asset_job(
         REFRESH_COSTS,
         selection=dg.AssetSelection.all(),
-        partitions_def=ARRIVAL_HOURS,
         description="The main job: pull every connection, load the hour's event files, build the marts, publish them.",
     )
     meter_events = dg.define_asset_job(
         METER_EVENTS,
         selection=dg.AssetSelection.groups("metering") | built,
-        partitions_def=ARRIVAL_HOURS,
         description="Load the event files of an hour, build the marts, publish them.",
     )
     return dg.Definitions(
@@ -40,7 +37,12 @@ def build_defs() -> dg.Definitions:
         ],
         jobs=[refresh_costs, meter_events],
         schedules=[
-            dg.build_schedule_from_partitioned_job(refresh_costs, name="hourly_refresh", minute_of_hour=5)
+            dg.build_schedule_from_partitioned_job(
+                refresh_costs,
+                name="hourly_refresh",
+                minute_of_hour=5,
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+            )
         ],
         sensors=[
             build_alert_sensor("alert_rules"),

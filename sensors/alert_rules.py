@@ -1,6 +1,6 @@
 """The alert sensor: judges rules on each new event file within its own tick, and hands out the messages.
 
-A tick watches for about 40 seconds and judges each file as it lands, so that a message leaves within a fraction of a
+A tick watches for about 20 seconds and judges each file as it lands, so that a message leaves within a fraction of a
 second; the next tick follows about five seconds later, and a second sensor of the same kind, half a tick behind,
 covers that gap. The control database remembers what was judged, so a tick that dies or repeats changes nothing.
 """
@@ -10,7 +10,7 @@ import dagster as dg
 from assets.resources import Installation
 from meterhouse.alerts.judge import watch
 
-WATCH_SECONDS = 40.0
+WATCH_SECONDS = 20.0
 
 
 def build_alert_sensor(name: str) -> dg.SensorDefinition:

@@ -12,6 +12,7 @@
 {%- endmacro %}
 
 {# Every version of every pulled day: one row per connection, report, day and run of equal content, with when it was believed.
+   Pulls of a removed connection do not count: the account may have come back under another one, and would be billed twice.
    With the var `as_of` only pulls up to then count. #}
 {% macro day_versions(provider) %}
 select
@@ -42,7 +43,9 @@ from (
             lead(content_hash) over (partition by connection_id, report, day order by observed_at, pull_id) as next_content_hash,
             lead(observed_at) over (partition by connection_id, report, day order by observed_at, pull_id) as next_pull_at
         from {{ raw_table(provider, 'pulled_days') }} as pulls
-        {% if var('as_of') %}where observed_at <= cast('{{ var("as_of") }}' as timestamp with time zone){% endif %}
+        where
+            connection_id in (select connections.connection_id from {{ raw_table('control', 'connections') }} as connections)
+            {% if var('as_of') %}and observed_at <= cast('{{ var("as_of") }}' as timestamp with time zone){% endif %}
     ) as pulls
 ) as versions
 group by connection_id, report, day, content_hash, version_number

@@ -1,4 +1,6 @@
-{# A quantity that is no number, or in a unit nobody knows, would pass for unknown. #}
+{{ config(severity='warn') }}
+
+{# A quantity that is no number, or in a unit nobody knows, counts as unknown: the cost is shared by list cost then. #}
 select charge_id
 from {{ ref('stg_openai__costs') }} as charges
 where charges.quantity_value is not null and charges.quantity is null

@@ -1,4 +1,5 @@
-{# Ids, costs and tokens are the same in the deduplicated events, the transaction log and the cells; and no readable id is lost. #}
+{# Ids, costs and tokens are the same in the deduplicated events, the transaction log and the cells; and no id is lost
+   but that of a line whose file said something else of it later. #}
 with sums as (
 
     select 'deduplicated' as layer, count(*) as event_count, sum(cost_usd) as cost_usd
@@ -46,4 +47,8 @@ where not exists (
 and not exists (
     select 1 from {{ raw_table('metering', 'rejected_events') }} as refused
     where refused.file_url = raw_events.file_url and refused.file_line = raw_events.file_line and refused.loaded_at > raw_events.loaded_at
+)
+and not exists (
+    select 1 from {{ raw_table('metering', 'events') }} as reread
+    where reread.file_url = raw_events.file_url and reread.file_line = raw_events.file_line and reread.loaded_at > raw_events.loaded_at
 )

@@ -4,7 +4,7 @@ with newest as (
 
     select 'openai' as provider, connection_id, day, content_hash
     from {{ raw_table('openai', 'pulled_days') }} as pulls
-    where report = 'costs' and not exists (
+    where report = 'costs' and connection_id in (select connections.connection_id from {{ ref('stg_control__connections') }} as connections) and not exists (
         select 1 from {{ raw_table('openai', 'pulled_days') }} as later
         where later.report = 'costs' and later.connection_id = pulls.connection_id and later.day = pulls.day
             and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
@@ -12,7 +12,7 @@ with newest as (
     union all
     select 'anthropic' as provider, connection_id, day, content_hash
     from {{ raw_table('anthropic', 'pulled_days') }} as pulls
-    where report = 'cost_report' and not exists (
+    where report = 'cost_report' and connection_id in (select connections.connection_id from {{ ref('stg_control__connections') }} as connections) and not exists (
         select 1 from {{ raw_table('anthropic', 'pulled_days') }} as later
         where later.report = 'cost_report' and later.connection_id = pulls.connection_id and later.day = pulls.day
             and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))

@@ -54,9 +54,9 @@ def evaluate(
 
     Returns:
         `INTERVAL_SCHEMA`, one row per group, severity and interval. `fired_at` is null when the interval goes on from
-        before `since`; `resolved_at` is null while it lasts; `value` (USD, or a count, or a share) is the value that
-        crossed the limit, rounded down to 1e-12, and `resolved_value` the one that came back, null when too
-        few samples are left. `first_event_id` is the event that crossed, or the newest in the window when another one's expiry crossed.
+        before `since`; `resolved_at` is null while it lasts. `value` (USD, or a count, or a share) is the value that
+        crossed the limit, rounded down to 1e-12; `resolved_value` the one that came back, null when too few samples
+        are left. `first_event_id` is the event that crossed, or the newest in the window when an expiry crossed.
     """
     steps = _steps(rule, events, until, None if before is None else before["group"].unique())
     intervals = [_intervals(rule, limit, steps, before) for limit in rule.when]

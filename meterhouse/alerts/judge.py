@@ -76,6 +76,7 @@ class _Bench:
     rules: list[Rule]
     book: PriceBook
     zone: LandingZone
+    rules_stamp: int | None
     done: set[str] = field(default_factory=set)
     not_before: dict[str, float] = field(default_factory=dict)
 
@@ -104,7 +105,7 @@ def watch(settings: Settings, seconds: float, poll_seconds: float = 0.1) -> str:
     """For some seconds, judge each event file as it lands and deliver its messages; any number may watch at once.
 
     Files of the current and the last hour come first, older ones that were never judged in between. Nothing that goes
-    wrong with one file, the landing zone or a channel ends the watch.
+    wrong with one file, the landing zone or a channel ends the watch; a change of the rules file does.
 
     Args:
         settings: Where the installation lives.
@@ -142,7 +143,7 @@ def _watch(bench: _Bench, outcome: Judgement, deadline: float, poll_seconds: flo
             _judge_silence(bench, outcome)
             next_silence = time.monotonic() + SILENCE_SECONDS
         _deliver(bench.settings, outcome)
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= deadline or _rules_stamp(bench.settings) != bench.rules_stamp:
             return
         if backlog:
             _judge_file(bench, backlog.pop(0), outcome)
@@ -151,8 +152,17 @@ def _watch(bench: _Bench, outcome: Judgement, deadline: float, poll_seconds: flo
 
 
 def _open(settings: Settings) -> _Bench:
+    stamp = _rules_stamp(settings)
     rules = load_rules(settings.rules_file)
-    return _Bench(settings, rules, load_price_book(), open_landing_zone(settings))
+    return _Bench(settings, rules, load_price_book(), open_landing_zone(settings), stamp)
+
+
+def _rules_stamp(settings: Settings) -> int | None:
+    """When the rules file was last changed; None when there is none."""
+    try:
+        return settings.rules_file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def _recent_hours() -> list[str]:

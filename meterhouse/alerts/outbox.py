@@ -24,7 +24,7 @@ from meterhouse.settings import Settings
 LEASE = timedelta(seconds=20)
 """A claimed message whose sender died is free again after this; longer than any channel's timeout."""
 LONGEST_PAUSE = timedelta(seconds=60)
-UNCONFIGURED_PAUSE = timedelta(seconds=30)
+UNCONFIGURED_PAUSE = timedelta(seconds=10)
 BATCH_SIZE = 20
 
 

@@ -183,10 +183,15 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Forget a connection, its credentials and its sync log; what it pulled stays in the warehouse."""
+    """Forget a connection, its credentials and its sync log.
+
+    Its costs leave the marts with the next build; to keep them, pause the connection instead.
+    """
     settings = Settings()
     connection = registry.get(settings, name)
-    question = f"Remove connection {name} ({connection.provider}) and its credentials for good?"
+    question = (
+        f"Remove connection {name} ({connection.provider}), its credentials and its costs in the marts?"
+    )
     if not yes and not typer.confirm(question, err=True):
         say("Nothing was removed.")
         raise typer.Exit(WRONG)

@@ -22,6 +22,7 @@ COMMANDS = {
     "build": "meterhouse.cli.pipeline:build",
     "report": "meterhouse.cli.report:report",
     "alerts": "meterhouse.cli.alerts:alerts_app",
+    "doctor": "meterhouse.cli.doctor:doctor",
     "vault": "meterhouse.cli.vault:vault_app",
 }
 

@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from meterhouse.alerts.wording import group_text
 from meterhouse.cli.output import JsonFlag, errors_in_words, print_json
 from meterhouse.report import DIMENSIONS, build_report
 from meterhouse.settings import Settings
@@ -125,22 +126,14 @@ def _connections(connections: list[dict[str, Any]]) -> Table:
 def _alerts(alerts: list[dict[str, Any]]) -> Table | Text:
     if not alerts:
         return Text("No alert fired.")
-    table = Table(
-        "rule",
-        "group",
-        "value",
-        "limit",
-        "fired",
-        "resolved",
-        title="Alerts",
-        title_justify="left",
-        header_style="bold",
-    )
+    table = Table(title="Alerts", title_justify="left", header_style="bold")
+    for column in ("rule", "group", "value", "limit", "fired", "resolved"):
+        table.add_column(column, overflow="fold")
     for alert in alerts:
         resolved = alert["resolved_at"]
         table.add_row(
             Text(alert["rule"]),
-            Text(alert["group"]),
+            Text(group_text(alert["group"])),
             Text(alert["value"]),
             Text(alert["limit"]),
             f"{alert['fired_at']:%Y-%m-%d %H:%M} UTC",

@@ -1,12 +1,14 @@
 """`meterhouse up`: the Dagster web UI and daemon together, until Ctrl-C."""
 
 import shutil
+import signal
 import subprocess
 import sys
 from typing import Annotated
 
 import typer
 
+from meterhouse.cli.output import WRONG
 from meterhouse.settings import PROJECT_ROOT, Settings, child_environment
 
 
@@ -22,12 +24,17 @@ def up(ui_port: Annotated[int, typer.Option(help="Port of the Dagster web UI.")]
         "--host", "127.0.0.1", "--port", str(ui_port),
     ]  # fmt: skip
     typer.echo(f"Dagster: http://127.0.0.1:{ui_port} (Ctrl-C ends it)", err=True)
-    with subprocess.Popen(command, cwd=PROJECT_ROOT, env=dagster_environment(settings)) as process:  # noqa: S603
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    environment = dagster_environment(settings)
+    with subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, start_new_session=True) as process:  # noqa: S603
         try:
             code = process.wait()
         except KeyboardInterrupt:
+            typer.echo("Ending Dagster; a tick that is running ends first ...", err=True)
+            process.send_signal(signal.SIGINT)
             code = process.wait()
-    raise typer.Exit(0 if code in (0, -2) else 1)
+    raise typer.Exit(0 if code in (0, -signal.SIGINT) else WRONG)
 
 
 def dagster_environment(settings: Settings) -> dict[str, str]:

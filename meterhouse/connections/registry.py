@@ -158,7 +158,7 @@ def set_paused(settings: Settings, name: str, is_paused: bool) -> ConnectionRow:
 
 
 def remove(settings: Settings, name: str) -> None:
-    """Forget the connection, its credentials and its sync log; rows already pulled stay in the warehouse.
+    """Forget the connection, its credentials and its sync log; what it pulled counts in no mart any more.
 
     Raises:
         UsageError: No such connection.

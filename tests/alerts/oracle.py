@@ -29,17 +29,23 @@ def meets(event, where):
     for field, condition in where.items():
         value = event.get(field)
         for operator, operand in (condition if isinstance(condition, dict) else {"is": condition}).items():
-            holds = {
-                "is": lambda: value == operand,
-                "is_not": lambda: value != operand,
-                "in": lambda: value in operand,
-                "contains": lambda: value is not None and operand in value,
-                "starts_with": lambda: value is not None and value.startswith(operand),
-                "ends_with": lambda: value is not None and value.endswith(operand),
-            }[operator]()
-            if not holds:
+            if not holds(operator, value, operand):
                 return False
     return True
+
+
+def holds(operator, value, operand):
+    if operator == "is_not":
+        return value != operand
+    if value is None:
+        return False
+    return {
+        "is": lambda: value == operand,
+        "in": lambda: value in operand,
+        "contains": lambda: operand in value,
+        "starts_with": lambda: value.startswith(operand),
+        "ends_with": lambda: value.endswith(operand),
+    }[operator]()
 
 
 def sample(metric, event):

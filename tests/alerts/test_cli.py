@@ -21,11 +21,18 @@ def test_check_says_what_is_in_force_or_each_fault_with_its_line(tmp_path):
     good = run(place, "check", "--json")
     assert good.exit_code == 0
     [rule] = json.loads(good.stdout)
-    assert (rule["name"], rule["window"], rule["when"][0]["value"]) == ("average-cost-per-transaction", "1h", "1.25")
+    assert (rule["name"], rule["window"], rule["when"][0]["value"]) == (
+        "average-cost-per-transaction",
+        "1h",
+        "1.25",
+    )
     place.rules_file.write_text(RULES.replace("1h", "1 week").replace("[slack]", "[pager]"))
     bad = run(place, "check")
     assert (bad.exit_code, bad.stdout) == (1, "")
-    assert "alert_rules.yaml:3: rule 'average-cost-per-transaction': window: '1 week' is not a window" in bad.stderr
+    assert (
+        "alert_rules.yaml:3: rule 'average-cost-per-transaction': window: '1 week' is not a window"
+        in bad.stderr
+    )
     assert "alert_rules.yaml:6: " in bad.stderr
     assert run(place, "check", "--rules", str(tmp_path / "none.yaml")).exit_code == 1
 

@@ -18,7 +18,9 @@ from tests.alerts.world import at, event, frame, incidents, install, outbox, rul
 
 def fire(place, count=1, **fields):
     """Open an incident in each of so many groups, or one with the event's fields."""
-    events = [event(f"e{number}", number, "2", **({"agent": f"agent-{number}"} | fields)) for number in range(count)]
+    events = [
+        event(f"e{number}", number, "2", **({"agent": f"agent-{number}"} | fields)) for number in range(count)
+    ]
     with session(place) as transaction:
         judge(transaction, [rule(group_by=["agent", "customer"])], "file", frame(events), at(30))
 
@@ -105,10 +107,19 @@ def test_429_is_honoured_for_the_whole_channel(tmp_path):
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7), (format_datetime(datetime.now(UTC) + timedelta(minutes=10)), 600), ("soon", 30), (None, 30), ("1e99", 30)],
+    [
+        ("7", 7),
+        (format_datetime(datetime.now(UTC) + timedelta(minutes=10)), 600),
+        ("soon", 30),
+        (None, 30),
+        ("1e99", 30),
+    ],
 )
 def test_retry_after_may_be_seconds_a_date_odd_or_missing(header, seconds):
-    with slack((429, {"Retry-After": header} if header else {}, "")) as receiver, pytest.raises(FailedError) as caught:
+    with (
+        slack((429, {"Retry-After": header} if header else {}, "")) as receiver,
+        pytest.raises(FailedError) as caught,
+    ):
         slack_channel.post_to_webhook(receiver.url, "http://console", trial_message("slack"))
     assert caught.value.retry_after.total_seconds() == pytest.approx(seconds, abs=60 if seconds == 600 else 0)
 
@@ -217,12 +228,20 @@ def test_the_bot_posts_to_its_channel_and_its_refusals_say_what_to_do():
         (200, {"Content-Type": "application/json"}, '{"ok": false, "error": "not_in_channel"}'),
         (200, {"Content-Type": "application/json"}, '{"ok": false, "error": "token_revoked"}'),
         (200, {"Content-Type": "application/json"}, '{"ok": false, "error": "fatal_error"}'),
-        (429, {"Content-Type": "application/json", "Retry-After": "9"}, '{"ok": false, "error": "ratelimited"}'),
+        (
+            429,
+            {"Content-Type": "application/json", "Retry-After": "9"},
+            '{"ok": false, "error": "ratelimited"}',
+        ),
     ]
 
     def post():
         slack_channel.post_as_bot(
-            "xoxb-secretpart", "C1", "http://console", trial_message("slack"), f"{receiver.url.split('/services')[0]}/api/"
+            "xoxb-secretpart",
+            "C1",
+            "http://console",
+            trial_message("slack"),
+            f"{receiver.url.split('/services')[0]}/api/",
         )
 
     with slack(*answers) as receiver:

@@ -28,7 +28,12 @@ def test_a_good_file_is_read_with_exact_limits():
         ("warning", ">", Decimal(1)),
         ("critical", ">", Decimal("1.25")),
     ]
-    assert (rule.mode, rule.min_samples, rule.notify, rule.group_by) == ("live", 5, ("slack",), ("product", "agent"))
+    assert (rule.mode, rule.min_samples, rule.notify, rule.group_by) == (
+        "live",
+        5,
+        ("slack",),
+        ("product", "agent"),
+    )
 
 
 def test_a_mapping_with_rules_is_the_same_as_a_list_and_an_empty_file_has_none():
@@ -52,7 +57,12 @@ def faults(old, new):
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        ("metric: cost_per_transaction", "metric: cost_per_transction", 2, "did you mean 'cost_per_transaction'?"),
+        (
+            "metric: cost_per_transaction",
+            "metric: cost_per_transction",
+            2,
+            "did you mean 'cost_per_transaction'?",
+        ),
         ("metric: cost_per_transaction", "metric: duration", 2, "the metric duration is not built yet"),
         ("  metric: cost_per_transaction\n", "", 1, "has no metric"),
         ("window: 1h", "window: 1 hour", 3, "'1 hour' is not a window"),
@@ -90,7 +100,8 @@ def test_each_fault_is_one_sentence_with_its_line(old, new, line, words):
 
 
 @pytest.mark.parametrize(
-    "key", ["period: day", "timezone: Europe/Berlin", "for: 0s", "renotify: 4h", "enforce: block", "anomaly: {}"]
+    "key",
+    ["period: day", "timezone: Europe/Berlin", "for: 0s", "renotify: 4h", "enforce: block", "anomaly: {}"],
 )
 def test_keys_that_are_not_built_yet_are_refused_and_not_ignored(key):
     [fault] = faults("  min_samples: 5", f"  {key}\n  min_samples: 5")
@@ -133,11 +144,28 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 
 def test_the_version_changes_with_what_fires_and_not_with_whom_it_tells():
     def version(**changes):
-        base = {"name": "n", "metric": "total_cost", "window": "1h", "when": "> 1", "group_by": ["agent", "product"]}
+        base = {
+            "name": "n",
+            "metric": "total_cost",
+            "window": "1h",
+            "when": "> 1",
+            "group_by": ["agent", "product"],
+        }
         return Rule.model_validate(base | changes).version
 
-    assert version() == version(notify=["slack"]) == version(mode="shadow") == version(group_by=["product", "agent"])
-    others = [{"when": "> 2"}, {"window": "2h"}, {"group_by": []}, {"where": {"model": "x"}}, {"min_samples": 2}]
+    assert (
+        version()
+        == version(notify=["slack"])
+        == version(mode="shadow")
+        == version(group_by=["product", "agent"])
+    )
+    others = [
+        {"when": "> 2"},
+        {"window": "2h"},
+        {"group_by": []},
+        {"where": {"model": "x"}},
+        {"min_samples": 2},
+    ]
     assert len({version(), *(version(**other) for other in others)}) == 6
 
 

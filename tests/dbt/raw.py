@@ -67,12 +67,12 @@ def rows(path: Path, sql: str) -> list[dict[str, Any]]:
 
 
 def dbt(path: Path, *arguments: str) -> list[str]:
-    """Runs dbt; names of the nodes that failed, in order."""
+    """Runs dbt; names of the nodes that failed or warned, in order."""
     with mock.patch.dict(os.environ, METERHOUSE_WAREHOUSE_PATH=str(path)):
         runner = dbtRunner(manifest=_manifest())
         done = runner.invoke([*arguments, "--quiet", *_places(path.parent / "dbt")])
     assert done.exception is None, done.exception
-    return [result.node.name for result in done.result.results if result.status in ("error", "fail")]
+    return [result.node.name for result in done.result.results if result.status in ("error", "fail", "warn")]
 
 
 def create(path: Path, providers: tuple[str, ...] = ("openai", "anthropic")) -> None:

@@ -29,6 +29,7 @@ def warehouse(tmp_path_factory):
     """Seeds loaded; each test writes days of its own."""
     path = tmp_path_factory.mktemp("bills") / "warehouse.duckdb"
     raw.create(path)
+    raw.add_connections(path, "c-openai", "c-anthropic")
     assert raw.dbt(path, "seed") == []
     return path
 
@@ -255,9 +256,17 @@ def test_model_names_become_canonical_by_the_one_rule(warehouse):
         ({"quantity_unit": "fathoms"}, "billed_quantities_are_understood"),
     ],
 )
-def test_a_bill_that_is_not_understood_fails_loudly(tmp_path, mend, test):
+def test_a_bill_that_is_not_understood_is_reported_by_a_test_of_its_own(tmp_path, mend, test):
     path = tmp_path / "warehouse.duckdb"
     raw.create(path)
+    raw.add_connections(path, "c-openai")
     raw.pull(path, "c-openai", "costs", DAY, [line("1"), {**line("1"), **mend}])
     failed = raw.dbt(path, "build", "--select", "billed_token_types", "quantity_units", "stg_openai__costs")
     assert test in failed
+
+
+def test_a_removed_connection_leaves_the_marts_so_that_its_account_is_not_billed_twice(warehouse):
+    day = DAY + timedelta(days=300)
+    for connection in ("c-openai", "c-openai-2"):
+        raw.pull(warehouse, connection, "costs", day, [line("1.5")], raw.after(day))
+    assert [row["billed_cost_usd"] for row in charges(warehouse, day)] == [Decimal("1.5")]

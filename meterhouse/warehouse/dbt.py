@@ -12,6 +12,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.artifacts.schemas.results import NodeStatus
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt_common.events.base_types import EventMsg
+from filelock import FileLock
 
 from meterhouse.errors import MeterhouseError
 from meterhouse.settings import PROJECT_ROOT, Settings, exported
@@ -101,9 +102,17 @@ def _first_line(message: str | None) -> str:
 def fresh_manifest(path: Path) -> Path:
     """The project's manifest at `path`, parsed anew when any file of the project is younger.
 
+    Processes that ask at the same time take turns, so that none reads what another is still writing.
+
     Raises:
         BuildError: The project does not parse.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        return _parsed_if_stale(path)
+
+
+def _parsed_if_stale(path: Path) -> Path:
     made_at = path.stat().st_mtime if path.exists() else 0.0
     parts = [PROJECT_DIR / name for name in ("dbt_project.yml", "models", "macros", "seeds", "tests")]
     files = [file for part in parts for file in (part.rglob("*") if part.is_dir() else [part])]

@@ -1,7 +1,7 @@
 """What each provider writes in its books: one charge per call and token type, and credits.
 
 What belongs here: billed prices (discounts, private prices), the moment a charge is booked, and restatements.
-What does not: how a provider's API shows its books (`openai_api`, `anthropic_api`).
+What does not: how a provider's API shows its books (a folder per provider).
 """
 
 from collections.abc import Callable, Iterator

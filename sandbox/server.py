@@ -14,12 +14,12 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from sandbox.anthropic_api import anthropic_app
-from sandbox.anthropic_errors import AnthropicKeys
+from sandbox.anthropic.api import anthropic_app
+from sandbox.anthropic.errors import AnthropicKeys
 from sandbox.faults import Desk
 from sandbox.ledger import build_ledger
-from sandbox.openai_api import openai_app
-from sandbox.openai_errors import OpenAIKeys
+from sandbox.openai.api import openai_app
+from sandbox.openai.errors import OpenAIKeys
 from sandbox.slack import BOT_TOKEN, WEBHOOK_PATH, SlackDesk, slack_app
 from sandbox.world import World, build_world
 

@@ -16,8 +16,8 @@ from dlt_sources import azure_openai
 from dlt_sources.azure_openai.credentials import AzureCredentials
 from dlt_sources.contract import ProviderError, Window
 from dlt_sources.http import Patience
-from sandbox.azure_openai_api import azure_openai_app
-from sandbox.azure_openai_books import (
+from sandbox.azure_openai.api import azure_openai_app
+from sandbox.azure_openai.books import (
     Account,
     AzureApp,
     AzureBooks,

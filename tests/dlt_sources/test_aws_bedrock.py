@@ -13,8 +13,8 @@ from dlt_sources import aws_bedrock
 from dlt_sources.aws_bedrock.form import AwsBedrockCredentials
 from dlt_sources.contract import Fault, ProviderError
 from dlt_sources.http import Patience
-from sandbox.aws_bedrock_api import aws_bedrock_app
-from sandbox.aws_bedrock_books import BedrockBooks, BedrockDesk, BilledLine, InferenceProfile, MetricPoint
+from sandbox.aws_bedrock.api import aws_bedrock_app
+from sandbox.aws_bedrock.books import BedrockBooks, BedrockDesk, BilledLine, InferenceProfile, MetricPoint
 from sandbox.faults import EndlessPaging
 from tests.dlt_sources.conftest import NOW
 from tests.dlt_sources.fake_provider import Answer, payload

@@ -7,7 +7,7 @@ import pytest
 
 from dlt_sources import azure_openai
 from dlt_sources.contract import Fault
-from sandbox.azure_openai_books import AzureBooks
+from sandbox.azure_openai.books import AzureBooks
 from tests.dlt_sources.azure import (
     DEV,
     INPUT,

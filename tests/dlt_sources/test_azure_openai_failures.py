@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from dlt_sources.contract import Fault, ProviderError
 from dlt_sources.http import asked_wait
-from sandbox.azure_openai_books import COST_READER, MONITORING_READER
+from sandbox.azure_openai.books import COST_READER, MONITORING_READER
 from sandbox.faults import EndlessPaging
 from tests.dlt_sources.azure import (
     LOGIN,

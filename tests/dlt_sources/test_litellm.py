@@ -12,7 +12,7 @@ from dlt_sources.contract import Fault, ProviderError
 from dlt_sources.errors import find_provider_error
 from dlt_sources.litellm.reports import LiteLLMCredentials
 from sandbox.faults import EndlessPaging
-from sandbox.litellm_api import ActivityRow, LiteLLMBooks, LiteLLMDesk, LiteLLMKeys, Metrics, litellm_app
+from sandbox.litellm.api import ActivityRow, LiteLLMBooks, LiteLLMDesk, LiteLLMKeys, Metrics, litellm_app
 from tests.dlt_sources.conftest import NOW, QUICK
 from tests.dlt_sources.fake_provider import PAYLOADS, Answer, Raw, payload
 from tests.dlt_sources.served import Served

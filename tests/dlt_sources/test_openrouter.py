@@ -9,7 +9,7 @@ from dlt_sources import openrouter
 from dlt_sources.contract import Fault, ProviderError, Window
 from dlt_sources.openrouter.reports import OpenRouterCredentials
 from sandbox.faults import EndlessPaging
-from sandbox.openrouter_api import (
+from sandbox.openrouter.api import (
     ActivityRow,
     OpenRouterBooks,
     OpenRouterDesk,

@@ -99,8 +99,8 @@ def test_a_provider_has_all_its_pieces(provider: Provider) -> None:
                 missing.append(f"its line in int_{kind}__unioned.sql")
     if not list((ROOT / "tests" / "data").rglob(f"{name}_*.json")):
         missing.append("recorded payloads in tests/data")
-    if not (ROOT / "sandbox" / f"{name}_api.py").exists():
-        missing.append(f"its API in sandbox/{name}_api.py")
+    if not (ROOT / "sandbox" / name / "api.py").exists():
+        missing.append(f"its API in sandbox/{name}/api.py")
     fields = provider.credentials.model_fields
     missing += [
         f"a title and help for its credential field {f}"

@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from meterhouse.settings import Settings
-from sandbox.anthropic_api import AnthropicKeys
-from sandbox.openai_api import OpenAIKeys
+from sandbox.anthropic.api import AnthropicKeys
+from sandbox.openai.api import OpenAIKeys
 from sandbox.slack import WEBHOOK_PATH
 from tests.killing import run
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from starlette.testclient import TestClient
 
-from sandbox.azure_openai_api import azure_openai_app
-from sandbox.azure_openai_books import Account, AzureBooks, AzureDesk, CostLine, TokenCount
+from sandbox.azure_openai.api import azure_openai_app
+from sandbox.azure_openai.books import Account, AzureBooks, AzureDesk, CostLine, TokenCount
 from tests.sandbox.conftest import payload
 
 ACCOUNT = "/subscriptions/s1/resourceGroups/AI/providers/Microsoft.CognitiveServices/accounts/One"

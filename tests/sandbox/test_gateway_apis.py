@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from sandbox.faults import FaultyServer
-from sandbox.litellm_api import ActivityRow, LiteLLMBooks, LiteLLMDesk, LiteLLMKeys, Metrics, litellm_app
-from sandbox.openrouter_api import ActivityRow as RouterRow
-from sandbox.openrouter_api import OpenRouterBooks, OpenRouterDesk, OpenRouterKeys, openrouter_app
+from sandbox.litellm.api import ActivityRow, LiteLLMBooks, LiteLLMDesk, LiteLLMKeys, Metrics, litellm_app
+from sandbox.openrouter.api import ActivityRow as RouterRow
+from sandbox.openrouter.api import OpenRouterBooks, OpenRouterDesk, OpenRouterKeys, openrouter_app
 from tests.dlt_sources.served import Served
 from tests.sandbox.conftest import exact, payload
 from tests.sandbox.shapes import names, shape

@@ -1,7 +1,7 @@
 """Anthropic's cost and usage reports as rows (contract anthropic §2.2, §2.3).
 
 What belongs here: which fields and groupings each report has. What does not: parameters, paging and rights
-(`anthropic_api`).
+(`api`).
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """OpenAI's lists of projects and their API keys (contract openai §1.2).
 
-What belongs here: the listed objects and how lists are paged. What does not: rights (`openai_errors`).
+What belongs here: the listed objects and how lists are paged. What does not: rights (`errors`).
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from starlette.datastructures import QueryParams
 
 from sandbox.buckets import BadRequestError
-from sandbox.openai_parameters import integer
+from sandbox.openai.parameters import integer
 from sandbox.services import SPACES, Space
 
 LIST_LIMIT = 100

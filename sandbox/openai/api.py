@@ -1,7 +1,7 @@
 """OpenAI on loopback: costs, usage, projects and their keys, for Admin keys (contract openai §1).
 
-What belongs here: paths and pages. What does not: rows of the reports (`openai_costs`, `openai_usage`),
-parameters (`openai_parameters`), refusals (`openai_errors`), the calls of applications (`openai_calls`).
+What belongs here: paths and pages. What does not: rows of the reports (`costs`, `usage`),
+parameters (`parameters`), refusals (`errors`), the calls of applications (`calls`).
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,12 +18,12 @@ from starlette.types import ASGIApp
 from sandbox.books import Charge
 from sandbox.buckets import USAGE_LIMITS, BadRequestError, charges_between, page_of
 from sandbox.faults import Desk, FaultyServer
-from sandbox.openai_calls import call_routes
-from sandbox.openai_costs import COST_DIMENSIONS, cost_rows
-from sandbox.openai_directory import list_body, project_keys, projects
-from sandbox.openai_errors import OpenAIKeys, bad_request, not_found, refuse, refuse_key
-from sandbox.openai_parameters import array, question, wanted_charges
-from sandbox.openai_usage import USAGE_REPORTS, usage_rows
+from sandbox.openai.calls import call_routes
+from sandbox.openai.costs import COST_DIMENSIONS, cost_rows
+from sandbox.openai.directory import list_body, project_keys, projects
+from sandbox.openai.errors import OpenAIKeys, bad_request, not_found, refuse, refuse_key
+from sandbox.openai.parameters import array, question, wanted_charges
+from sandbox.openai.usage import USAGE_REPORTS, usage_rows
 from sandbox.responses import ExactJSONResponse
 
 COST_LIMITS = {"1d": (7, 180)}

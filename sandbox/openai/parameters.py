@@ -10,7 +10,7 @@ from starlette.datastructures import QueryParams
 
 from sandbox.books import Charge
 from sandbox.buckets import WIDTHS, BadRequestError, Question
-from sandbox.openai_costs import line_item
+from sandbox.openai.costs import line_item
 
 
 def question(query: QueryParams, limits: dict[str, tuple[int, int]], now: datetime) -> Question:

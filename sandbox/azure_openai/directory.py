@@ -1,7 +1,7 @@
 """Azure's lists of subscriptions, AI accounts and their deployments.
 
 What belongs here: their routes and the listed objects. What does not: rights and pages
-(`azure_openai_answers`).
+(`answers`).
 """
 
 from typing import Any
@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.azure_openai_answers import error, guarded, list_body
-from sandbox.azure_openai_books import MONITORING_READER, Account, AzureDesk, Deployment
+from sandbox.azure_openai.answers import error, guarded, list_body
+from sandbox.azure_openai.books import MONITORING_READER, Account, AzureDesk, Deployment
 from sandbox.responses import ExactJSONResponse
 
 

@@ -1,14 +1,14 @@
 """CloudWatch's and Bedrock's answers (contract AWS §1.3): metrics listed, their points, inference profiles.
 
-What belongs here: what a region lists and counts. What does not: who asks (`aws_bedrock_errors`).
+What belongs here: what a region lists and counts. What does not: who asks (`errors`).
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sandbox.aws_bedrock_books import BedrockDesk, InferenceProfile, MetricPoint
-from sandbox.aws_bedrock_costs import page_of
-from sandbox.aws_bedrock_errors import AwsRefusalError
+from sandbox.aws_bedrock.books import BedrockDesk, InferenceProfile, MetricPoint
+from sandbox.aws_bedrock.costs import page_of
+from sandbox.aws_bedrock.errors import AwsRefusalError
 
 LISTED_FOR = timedelta(days=14)
 QUERIES_PER_CALL = 500

@@ -1,7 +1,7 @@
 """OpenAI's costs as rows (contract openai §1.2, §1.5, §1.6).
 
 What belongs here: line items in the styles seen, amounts and quantities. What does not: usage
-(`openai_usage`), paths and pages (`openai_api`).
+(`usage`), paths and pages (`api`).
 """
 
 from decimal import Decimal

@@ -1,7 +1,7 @@
 """What Azure knows, as plain records: accounts, deployments, lines of the bill, and counted tokens.
 
 What belongs here: the records and the desk of the server. What does not: how Azure shows them
-(`azure_openai_costs`, `azure_openai_metrics`, `azure_openai_api`).
+(`costs`, `metrics`, `api`).
 """
 
 from dataclasses import dataclass, field

@@ -1,14 +1,14 @@
 """Azure Monitor's token metrics (contract Azure §3.3).
 
 What belongs here: series of hours per deployment and model. What does not: who may ask, and paths
-(`azure_openai_api`).
+(`api`).
 """
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sandbox.azure_openai_books import AzureBooks
+from sandbox.azure_openai.books import AzureBooks
 
 METRICS = ("ProcessedPromptTokens", "GeneratedTokens", "TokenTransaction", "AzureOpenAIRequests")
 NEWER_METRICS = ("InputTokens", "OutputTokens", "TotalTokens", "ModelRequests")

@@ -1,7 +1,7 @@
 """Cost Explorer's answers (contract AWS §1.2): service names, and costs by two groupings.
 
 What belongs here: filters, groupings, pages, refusals of Cost Explorer. What does not: who asks
-(`aws_bedrock_errors`), where the lines come from.
+(`errors`), where the lines come from.
 """
 
 import json
@@ -11,8 +11,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sandbox.aws_bedrock_books import BedrockDesk, BilledLine
-from sandbox.aws_bedrock_errors import AwsRefusalError
+from sandbox.aws_bedrock.books import BedrockDesk, BilledLine
+from sandbox.aws_bedrock.errors import AwsRefusalError
 from sandbox.faults import EndlessPaging
 
 MODELS_SINCE = date(2026, 9, 1)

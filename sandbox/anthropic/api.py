@@ -1,7 +1,7 @@
 """Anthropic on loopback: cost and usage reports, workspaces, keys, for Admin keys (contract anthropic §2).
 
-What belongs here: paths and pages. What does not: rows of the reports (`anthropic_reports`), parameters
-(`anthropic_parameters`), refusals (`anthropic_errors`), the calls of applications (`anthropic_calls`).
+What belongs here: paths and pages. What does not: rows of the reports (`reports`), parameters
+(`parameters`), refusals (`errors`), the calls of applications (`calls`).
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,11 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sandbox.anthropic_calls import call_routes
-from sandbox.anthropic_directory import ORGANIZATION, api_keys, list_body, workspaces
-from sandbox.anthropic_errors import AnthropicKeys, bad_request, not_found, refuse, refuse_key
-from sandbox.anthropic_parameters import question, wanted_charges
-from sandbox.anthropic_reports import COST_GROUPS, USAGE_GROUPS, cost_rows, usage_rows
+from sandbox.anthropic.calls import call_routes
+from sandbox.anthropic.directory import ORGANIZATION, api_keys, list_body, workspaces
+from sandbox.anthropic.errors import AnthropicKeys, bad_request, not_found, refuse, refuse_key
+from sandbox.anthropic.parameters import question, wanted_charges
+from sandbox.anthropic.reports import COST_GROUPS, USAGE_GROUPS, cost_rows, usage_rows
 from sandbox.books import Charge
 from sandbox.buckets import USAGE_LIMITS, BadRequestError, charges_between, page_of
 from sandbox.faults import Desk, FaultyServer

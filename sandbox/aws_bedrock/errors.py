@@ -13,7 +13,7 @@ from botocore.credentials import Credentials
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox.aws_bedrock_books import BedrockDesk, Identity
+from sandbox.aws_bedrock.books import BedrockDesk, Identity
 
 _SCHEME = "AWS4-HMAC-SHA256 "
 

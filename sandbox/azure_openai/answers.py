@@ -1,7 +1,7 @@
 """How Azure refuses, who may ask, and how it cuts answers into pages (contract Azure §3.2).
 
-What belongs here: what all of its servers share. What does not: any path (`azure_openai_api`,
-`azure_openai_directory`).
+What belongs here: what all of its servers share. What does not: any path (`api`,
+`directory`).
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.azure_openai_books import AzureDesk
+from sandbox.azure_openai.books import AzureDesk
 from sandbox.faults import EndlessPaging
 from sandbox.responses import ExactJSONResponse
 

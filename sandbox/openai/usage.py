@@ -1,7 +1,7 @@
 """OpenAI's usage reports as rows (contract openai §1.2, §1.5, §1.6).
 
-What belongs here: which fields and groupings each report has. What does not: paths and pages (`openai_api`),
-money (`openai_costs`).
+What belongs here: which fields and groupings each report has. What does not: paths and pages (`api`),
+money (`costs`).
 """
 
 from collections.abc import Callable, Iterable

@@ -1,7 +1,7 @@
 """AWS on loopback: Cost Explorer, CloudWatch, STS and Bedrock's profiles at one address (contract AWS §1).
 
 What belongs here: which API a request is for, and what it may do. What does not: answers of Cost Explorer
-(`aws_bedrock_costs`) and of CloudWatch and Bedrock (`aws_bedrock_metrics`), signatures (`aws_bedrock_errors`).
+(`costs`) and of CloudWatch and Bedrock (`metrics`), signatures (`errors`).
 """
 
 import json
@@ -15,10 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sandbox.aws_bedrock_books import ACCOUNT_ID, BedrockDesk, Identity
-from sandbox.aws_bedrock_costs import cost_and_usage, dimension_values
-from sandbox.aws_bedrock_errors import AwsRefusalError, refusal, refuse, signer
-from sandbox.aws_bedrock_metrics import inference_profiles, list_metrics, metric_data
+from sandbox.aws_bedrock.books import ACCOUNT_ID, BedrockDesk, Identity
+from sandbox.aws_bedrock.costs import cost_and_usage, dimension_values
+from sandbox.aws_bedrock.errors import AwsRefusalError, refusal, refuse, signer
+from sandbox.aws_bedrock.metrics import inference_profiles, list_metrics, metric_data
 from sandbox.faults import FaultyServer
 from sandbox.responses import ExactJSONResponse
 

@@ -1,7 +1,7 @@
 """Azure on loopback: sign-in, cost queries and token metrics (contract Azure §3).
 
-What belongs here: paths, tokens and envelopes. What does not: rows of the bill (`azure_openai_costs`), series
-(`azure_openai_metrics`), lists (`azure_openai_directory`), the records behind them (`azure_openai_books`).
+What belongs here: paths, tokens and envelopes. What does not: rows of the bill (`costs`), series
+(`metrics`), lists (`directory`), the records behind them (`books`).
 """
 
 from typing import Any
@@ -13,11 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sandbox.azure_openai_answers import error, guarded, page_of, refuse
-from sandbox.azure_openai_books import COST_READER, MONITORING_READER, AzureDesk
-from sandbox.azure_openai_costs import BadQueryError, cost_table
-from sandbox.azure_openai_directory import directory_routes
-from sandbox.azure_openai_metrics import BadMetricsError, metrics_body
+from sandbox.azure_openai.answers import error, guarded, page_of, refuse
+from sandbox.azure_openai.books import COST_READER, MONITORING_READER, AzureDesk
+from sandbox.azure_openai.costs import BadQueryError, cost_table
+from sandbox.azure_openai.directory import directory_routes
+from sandbox.azure_openai.metrics import BadMetricsError, metrics_body
 from sandbox.faults import FaultyServer
 from sandbox.responses import ExactJSONResponse
 

@@ -1,7 +1,7 @@
 """Azure's cost queries (contract Azure §3.2).
 
 What belongs here: what a query may ask, and its answer's columns and rows. What does not: who may ask, paths
-and pages (`azure_openai_api`).
+and pages (`api`).
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sandbox.azure_openai_books import AzureBooks, CostLine
+from sandbox.azure_openai.books import AzureBooks, CostLine
 
 MOST_DAYS = 31
 MOST_GROUPINGS = 2

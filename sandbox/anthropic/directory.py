@@ -1,13 +1,13 @@
 """Anthropic's organization, and its lists of workspaces and API keys (contract anthropic §2.1, §2.9).
 
-What belongs here: the listed objects and how lists are paged. What does not: rights (`anthropic_errors`).
+What belongs here: the listed objects and how lists are paged. What does not: rights (`errors`).
 """
 
 from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from sandbox.anthropic_parameters import page_limit
+from sandbox.anthropic.parameters import page_limit
 from sandbox.buckets import BadRequestError
 from sandbox.services import SPACES, Space
 

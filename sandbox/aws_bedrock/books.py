@@ -1,7 +1,7 @@
 """What the AWS server shows: billed lines, metric points, profiles, and who may see them.
 
-What belongs here: plain records. What does not: how AWS's APIs show them (`aws_bedrock_costs`,
-`aws_bedrock_metrics`), where they come from.
+What belongs here: plain records. What does not: how AWS's APIs show them (`costs`,
+`metrics`), where they come from.
 """
 
 from dataclasses import dataclass, field

@@ -124,6 +124,7 @@ POINTS = [
 def warehouse(tmp_path_factory):
     path = tmp_path_factory.mktemp("bedrock") / "warehouse.duckdb"
     raw.create(path, ("aws_bedrock",))
+    raw.add_connections(path, "c-aws_bedrock")
     raw.pull(path, CONNECTION, "costs", DAY, [line("USE1-NovaPro-input-tokens", "99")], raw.after(DAY, 20))
     raw.pull(path, CONNECTION, "costs", DAY, BILLED)
     raw.pull(path, CONNECTION, "costs", SCALED_DAY, SCALED)

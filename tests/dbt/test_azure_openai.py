@@ -41,6 +41,7 @@ def warehouse(tmp_path_factory):
     """Seeds loaded; each test writes days of its own."""
     path = tmp_path_factory.mktemp("azure") / "warehouse.duckdb"
     raw.create(path, ("azure_openai",))
+    raw.add_connections(path, "c-azure_openai")
     assert raw.dbt(path, "seed") == []
     return path
 

@@ -220,5 +220,6 @@ def test_money_that_is_no_number_fails_loudly(tmp_path, connection, report, line
     path = tmp_path / "warehouse.duckdb"
     provider = raw.CONNECTIONS[connection]
     raw.create(path, (provider,))
+    raw.add_connections(path, connection)
     raw.pull(path, connection, report, DAY, [line])
     assert test in raw.dbt(path, "build", "--select", "gateway_upstreams", f"stg_{provider}__{report}")

@@ -70,7 +70,8 @@ _ROWS = """
             {columns},
             sum(billed_cost_usd) as billed,
             sum(billed_cost_usd) filter (where allocation = 'attributed') as attributed,
-            sum(metered_cost_usd) filter (where not is_provisional) as metered
+            sum(metered_cost_usd) filter (where not is_provisional) as metered,
+            sum(estimated_usd) as provisional
         from marts.fct_attributed_costs
         left join (select connection_id, connection_name from marts.dim_connection) using (connection_id)
         where cost_date between $first and $last
@@ -88,6 +89,7 @@ _ROWS = """
         coalesce(costs.billed, 0) as billed,
         coalesce(costs.attributed, 0) as attributed,
         coalesce(costs.metered, 0) as metered,
+        coalesce(costs.provisional, 0) as provisional,
         coalesce(transactions.events, 0) as events
     from costs
     full join transactions on {matched}
@@ -118,12 +120,14 @@ def build_report(
         by: Dimensions of `rows`, from `DIMENSIONS`.
 
     Raises:
-        UsageError: An unknown dimension.
+        UsageError: An unknown dimension, or a period that ends before it begins.
         NothingPublishedError: Nothing was published yet.
     """
     unknown = [name for name in by if name not in _DIMENSIONS]
     if unknown:
         raise UsageError(f"There is no dimension {unknown[0]!r}.", f"--by takes: {', '.join(DIMENSIONS)}.")
+    if first_day and last_day and first_day > last_day:
+        raise UsageError(f"No day lies between {first_day} and {last_day}.", "Give --from a day not after --to.")
     if not settings.published_path.exists():
         raise NothingPublishedError(
             f"Nothing is published in {settings.published_path} yet.",

@@ -22,7 +22,12 @@ class Settings(BaseSettings):
     """Where the installation keeps its state; built once per command or code location."""
 
     model_config = SettingsConfigDict(
-        env_prefix="METERHOUSE_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix="METERHOUSE_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(default=Path(".meterhouse"), description="Folder of all state of this installation.")
@@ -55,7 +60,13 @@ class Settings(BaseSettings):
     def home_path(self) -> Path:
         """The home as an absolute path; made, with mode 0700, when missing."""
         home = self.home.expanduser().resolve()
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise UsageError(
+                f"METERHOUSE_HOME {home} cannot be used: {error.strerror}.",
+                "Set METERHOUSE_HOME to a folder that you may write to.",
+            ) from error
         return home
 
     @property

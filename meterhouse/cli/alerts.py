@@ -62,8 +62,9 @@ def check(
             )
             for rule in found
         ],
+        empty="The file is empty: nothing is watched. docs/alerts.md says how to write a rule.",
     )
-    say(f"{len(found)} rule(s), no faults.")
+    say(f"Rules in force: {len(found)}. No faults.")
 
 
 @alerts_app.command("list")
@@ -96,6 +97,7 @@ def list_command(
             )
             for incident in found
         ],
+        empty="No incident so far. `meterhouse alerts check` says which rules are in force.",
     )
     problems = {
         sent["last_error"] for incident in found for sent in incident["messages"] if sent["last_error"]

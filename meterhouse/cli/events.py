@@ -8,7 +8,7 @@ import duckdb
 import typer
 from uuid_utils import uuid7
 
-from meterhouse.cli.output import JsonFlag, errors_in_words, print_json, print_table, progress
+from meterhouse.cli.output import JsonFlag, errors_in_words, print_json, print_table, progress, say
 from meterhouse.errors import UsageError
 from meterhouse.events.landing import open_landing_zone, partition_folder, write_file
 from meterhouse.events.load import load_partition
@@ -36,11 +36,19 @@ def import_files(
     files = _event_files(paths)
     zone = open_landing_zone(settings)
     partition = datetime.now(UTC).strftime("%Y-%m-%dT%H")
-    with progress(f"Landing and loading {len(files)} files ..."):
+    with progress(f"Landing and loading event files ({len(files)}) ..."):
         for file in files:
             suffix = next(suffix for suffix in SUFFIXES if file.name.endswith(suffix))
             write_file(zone, f"{partition_folder(partition)}/import-{uuid7()}{suffix}", file.read_bytes())
         result = load_partition(settings, partition)
+    if result.duplicate_file_count:
+        say(f"Imported before, so not counted again: {result.duplicate_file_count} of the files.")
+    if result.waiting_count:
+        say(
+            f"Broken, and kept: {result.waiting_count} of the files. They might still be arriving, so the first "
+            f"`meterhouse build` after {settings.settle_seconds:.0f} s takes what can be read of them; "
+            "`meterhouse events rejects` then says what is wrong with the rest."
+        )
     answer = {
         "files": len(files),
         "events": result.event_count + result.duplicate_count + result.rejected_count,
@@ -73,7 +81,7 @@ def rejects(
     if is_json:
         print_json([dict(zip(columns, row, strict=True)) for row in found])
     else:
-        print_table(columns[:4], (row[:4] for row in found))
+        print_table(columns[:4], (row[:4] for row in found), empty="No line was refused.")
 
 
 def _event_files(paths: list[Path]) -> list[Path]:

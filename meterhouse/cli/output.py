@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.measure import Measurement
+from rich.table import Column, Table
 from rich.text import Text
 
 from dlt_sources.contract import ProviderError
@@ -32,12 +33,31 @@ def print_json(answer: Any) -> None:
     typer.echo(json.dumps(answer, indent=2, ensure_ascii=False, default=_plain))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """The answer for people; None shows as a dash."""
-    table = Table(*columns, header_style="bold")
-    for row in rows:
-        table.add_row(*(Text("-" if cell is None else _shown(cell)) for cell in row))
-    _STDOUT.print(table)
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str | None = None) -> None:
+    """The answer for people; None shows as a dash, and nothing is ever cut off.
+
+    Where the columns do not fit side by side with their words whole, each row is a block of lines.
+
+    Args:
+        columns: Headings.
+        rows: Cells, in the order of the columns.
+        empty: Said on stderr in place of a table without rows.
+    """
+    shown = [[Text("-" if cell is None else _shown(cell)) for cell in row] for row in rows]
+    if empty and not shown:
+        say(empty)
+        return
+    table = Table(*(Column(column, overflow="fold") for column in columns), header_style="bold")
+    for row in shown:
+        table.add_row(*row)
+    if Measurement.get(_STDOUT, _STDOUT.options, table).minimum <= _STDOUT.width:
+        _STDOUT.print(table)
+        return
+    for row in shown:
+        block = Table.grid(Column(style="bold"), Column(overflow="fold"), padding=(0, 2))
+        for column, cell in zip(columns, row, strict=True):
+            block.add_row(Text(column), cell)
+        _STDOUT.print(block, "", sep="\n")
 
 
 def say(text: str) -> None:
@@ -86,7 +106,9 @@ def _shown(cell: Any) -> str:
     if isinstance(cell, datetime):
         return f"{cell.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if isinstance(cell, list):
-        return ", ".join(map(str, cell))
+        return ", ".join(map(str, cell)) or "-"
+    if isinstance(cell, dict):
+        return ", ".join(f"{name}: {value}" for name, value in cell.items() if value is not None) or "-"
     return str(cell)
 
 

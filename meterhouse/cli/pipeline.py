@@ -49,9 +49,15 @@ def sync(
         print_json([_as_json(result) for result in results])
     else:
         columns = ("connection", "first day", "last day", "rows", "result", "next step")
-        print_table(columns, (tuple(_as_json(result).values()) for result in results))
+        print_table(columns, (tuple(_as_json(result).values()) for result in results), empty=_nothing(settings))
     if any(result.error for result in results):
         raise typer.Exit(WRONG)
+
+
+def _nothing(settings: Settings) -> str:
+    if registry.find(settings):
+        return "Nothing was pulled: every connection is paused."
+    return "No connections yet. Add one with `meterhouse connections add PROVIDER --name NAME`."
 
 
 def _as_json(result: SyncResult) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def report(
 
     Examples: `meterhouse report --by customer` · `meterhouse report --by provider,model --from 2026-11-01 --json`
     """
-    dimensions = [name.strip() for name in by.split(",") if name.strip()]
+    dimensions = list(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
     answer = build_report(
         Settings(), first_day and first_day.date(), last_day and last_day.date(), dimensions or ["provider"]
     )
@@ -54,7 +54,8 @@ def report(
 
 def rendered(answer: dict[str, Any], by: list[str]) -> Group:
     """The report as a page for a terminal."""
-    title = f"AI spend, {answer['from']} to {answer['to']} (UTC days, {answer['currency']})"
+    days = f"{answer['from'] or 'the first day'} to {answer['to'] or 'the last day'}"
+    title = f"AI spend, {days} (UTC days, {answer['currency']})"
     return Group(
         Panel(_summary(answer), title=title, title_align="left"),
         _breakdown(answer, by),
@@ -97,13 +98,14 @@ def _summary(answer: dict[str, Any]) -> Table:
 
 def _breakdown(answer: dict[str, Any], by: list[str]) -> Table:
     table = Table(*by, title=f"By {', '.join(by)}", title_justify="left", header_style="bold")
-    for column in ("billed", "attributed", "metered", "events"):
-        table.add_column(column, justify="right")
+    amounts = ["billed", "attributed", "metered"]
+    if any(row["provisional"] for row in answer["rows"]):
+        amounts.append("provisional")
+    for column in (*amounts, "events"):
+        table.add_column("not billed yet" if column == "provisional" else column, justify="right")
     for row in answer["rows"]:
         cells = [Text("(none)" if row[name] is None else str(row[name])) for name in by]
-        table.add_row(
-            *cells, *(usd(row[name]) for name in ("billed", "attributed", "metered")), f"{row['events']:,}"
-        )
+        table.add_row(*cells, *(usd(row[name]) for name in amounts), f"{row['events']:,}")
     return table
 
 

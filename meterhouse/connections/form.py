@@ -107,6 +107,7 @@ def _fault(provider: Provider, kind: str, field: str, message: str) -> str:
     if kind == "missing":
         label = provider.credentials.model_fields[field].title
         return f"the field {field!r} ({label}) is missing"
+    message = message.removeprefix("Value error, ")
     return f"the field {field!r} is not right: {message}" if field else message
 
 

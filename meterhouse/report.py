@@ -127,7 +127,9 @@ def build_report(
     if unknown:
         raise UsageError(f"There is no dimension {unknown[0]!r}.", f"--by takes: {', '.join(DIMENSIONS)}.")
     if first_day and last_day and first_day > last_day:
-        raise UsageError(f"No day lies between {first_day} and {last_day}.", "Give --from a day not after --to.")
+        raise UsageError(
+            f"No day lies between {first_day} and {last_day}.", "Give --from a day not after --to."
+        )
     if not settings.published_path.exists():
         raise NothingPublishedError(
             f"Nothing is published in {settings.published_path} yet.",

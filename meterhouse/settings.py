@@ -15,6 +15,8 @@ from typing import Any
 from pydantic import Field, SecretStr, create_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from meterhouse.errors import UsageError
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -58,7 +60,11 @@ class Settings(BaseSettings):
 
     @cached_property
     def home_path(self) -> Path:
-        """The home as an absolute path; made, with mode 0700, when missing."""
+        """The home as an absolute path; made, with mode 0700, when missing.
+
+        Raises:
+            UsageError: It cannot be made.
+        """
         home = self.home.expanduser().resolve()
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -88,6 +94,11 @@ class Settings(BaseSettings):
     def published_path(self) -> Path:
         """The published marts: the only file BI tools open."""
         return self.home_path / "serve" / "meterhouse.duckdb"
+
+    @property
+    def demo_mark_path(self) -> Path:
+        """File that says: the demo made this home, and may replace it."""
+        return self.home_path / "demo.txt"
 
     @property
     def vault_key_path(self) -> Path:

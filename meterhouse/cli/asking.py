@@ -53,6 +53,11 @@ def ask(label: str, otherwise: str, is_secret: bool = False, default: str | None
     Raises:
         UsageError: Nobody is there to ask; `otherwise` says how else to give it.
     """
+    if is_secret and not sys.stdin.isatty():
+        say(f"{label} is read from standard input.")
+        if given := sys.stdin.readline().strip():
+            return given
+        raise UsageError(f"{label} was not given, and nobody is there to ask.", f"Give it with {otherwise}.")
     try:
         with redirect_stdout(sys.stderr):
             return str(typer.prompt(label, default=default, hide_input=is_secret, err=True))

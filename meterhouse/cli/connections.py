@@ -102,6 +102,12 @@ def add(
     ):
         registry.add(settings, known.name, name, values, is_checked=not no_check)
     say(f"Saved connection {name}. Pull its history with `meterhouse sync`, or let `meterhouse up` do it.")
+    if settings.demo_mark_path.exists():
+        settings.demo_mark_path.unlink()
+        say(
+            f"The demo made {settings.home_path}, and its small world stays in the reports beside {name}. It is yours "
+            "now: no demo replaces it any more. For a clean start set METERHOUSE_HOME to another folder."
+        )
     _print_details(_overview_of(settings, name), as_json)
 
 

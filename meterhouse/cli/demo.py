@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Annotated, Any
 import duckdb
 import meterhouse_sdk
 import typer
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
 
@@ -26,13 +29,12 @@ from meterhouse.cli.output import WRONG, JsonFlag, errors_in_words, print_json
 from meterhouse.cli.report import rendered
 from meterhouse.cli.up import dagster_environment
 from meterhouse.connections import registry
-from meterhouse.errors import UsageError
+from meterhouse.errors import MeterhouseError, UsageError
 from meterhouse.events.load import partitions_with_new_files
 from meterhouse.report import build_report
 from meterhouse.settings import PROJECT_ROOT, Settings
 from sandbox.server import Sandbox
 
-MARK = "demo.txt"
 ALERT_SECONDS = 20.0
 
 _OUT = Console(highlight=False)
@@ -54,8 +56,7 @@ def demo(
     earlier demo left there.
     """
     started = time.monotonic()
-    home = _fresh_home(Settings().home_path)
-    with Sandbox(days, seed, datetime.now(UTC)) as sandbox:
+    with _fresh_home(Settings()) as home, Sandbox(days, seed, datetime.now(UTC)) as sandbox:
         settings = Settings(
             home=home,
             rules_file=PROJECT_ROOT / "alert_rules.yaml",
@@ -114,22 +115,35 @@ def _lost_calls(settings: Settings, ledger: dict[str, Any]) -> list[str]:
     return [] if found == expected else [f"{names}: the marts say {found}, the ledger {expected}"]
 
 
-def _fresh_home(home: Path) -> Path:
-    """The home, emptied of an earlier demo.
+@contextmanager
+def _fresh_home(settings: Settings) -> Iterator[Path]:
+    """The home, emptied of an earlier demo and kept from any other.
 
     Raises:
-        UsageError: It holds an installation that no demo made.
+        UsageError: It holds an installation that no demo made, or another demo is running in it.
     """
-    if (home / "control.db").exists() and not (home / MARK).exists():
+    home, mark = settings.home_path, settings.demo_mark_path
+    if (home / "control.db").exists() and not mark.exists():
         raise UsageError(
             f"{home} is a real installation, and the demo would mix its small world into it.",
             "Run `METERHOUSE_HOME=.meterhouse-demo meterhouse demo`.",
         )
-    if (home / MARK).exists():
-        shutil.rmtree(home)
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (home / MARK).write_text("Made by `meterhouse demo`, which replaces it on its next run.\n")
-    return home
+    lock = FileLock(home / "demo.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UsageError(
+            f"Another demo is running in {home}.",
+            "Wait for it to end, or run `METERHOUSE_HOME=.meterhouse-demo meterhouse demo`.",
+        ) from None
+    try:
+        if mark.exists():
+            for left in [path for path in home.iterdir() if path.name not in (mark.name, "demo.lock")]:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        mark.write_text("Made by `meterhouse demo`, which replaces it on its next run.\n")
+        yield home
+    finally:
+        lock.release()
 
 
 def _step(number: int, text: str) -> None:
@@ -196,7 +210,7 @@ def _run_main_job(settings: Settings) -> None:
                 if line.rstrip().endswith("done"):
                     _ERR.print(f"      {escape(line.strip())}")
     if process.wait() != 0:
-        raise UsageError("The main job failed.", f"Its log is {log}.")
+        raise MeterhouseError("The main job failed.", f"Its log is {log}.")
 
 
 def _conclude(settings: Settings, alert_seconds: float, faults: list[str], seconds: float) -> None:

@@ -5,7 +5,7 @@ their exit codes). What does not: any command.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -21,6 +21,9 @@ from dlt_sources.contract import ProviderError
 from meterhouse.errors import MeterhouseError, UsageError
 
 WRONG, WRONG_USAGE = 1, 2
+_BOUNDLESS = 100_000
+_LINES_A_ROW = 3
+"""How often a terminal's width a row may be long before a table of narrow columns is no help."""
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print a stable machine answer on stdout.")]
 
@@ -36,7 +39,8 @@ def print_json(answer: Any) -> None:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str | None = None) -> None:
     """The answer for people; None shows as a dash, and nothing is ever cut off.
 
-    Where the columns do not fit side by side with their words whole, each row is a block of lines.
+    Where the columns do not fit side by side with their words whole, or only as thin strips, each row is a block
+    of lines.
 
     Args:
         columns: Headings.
@@ -50,7 +54,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: st
     table = Table(*(Column(column, overflow="fold") for column in columns), header_style="bold")
     for row in shown:
         table.add_row(*row)
-    if Measurement.get(_STDOUT, _STDOUT.options, table).minimum <= _STDOUT.width:
+    natural = Measurement.get(_STDOUT, _STDOUT.options.update_width(_BOUNDLESS), table)
+    if natural.minimum <= _STDOUT.width and natural.maximum <= _LINES_A_ROW * _STDOUT.width:
         _STDOUT.print(table)
         return
     for row in shown:
@@ -66,14 +71,17 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def progress(text: str) -> Iterator[None]:
-    """Show on stderr that something takes a while: a spinner on a terminal, one line elsewhere."""
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show on stderr that something takes a while: a spinner on a terminal, one line elsewhere.
+
+    Gives a function that tells the step it is at, which is shown on a terminal only.
+    """
     if _STDERR.is_terminal:
-        with _STDERR.status(text):
-            yield
+        with _STDERR.status(text) as status:
+            yield lambda step: status.update(f"{text} {step}")
     else:
         say(text)
-        yield
+        yield lambda _: None
 
 
 @contextmanager

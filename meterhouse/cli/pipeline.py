@@ -49,7 +49,9 @@ def sync(
         print_json([_as_json(result) for result in results])
     else:
         columns = ("connection", "first day", "last day", "rows", "result", "next step")
-        print_table(columns, (tuple(_as_json(result).values()) for result in results), empty=_nothing(settings))
+        print_table(
+            columns, (tuple(_as_json(result).values()) for result in results), empty=_nothing(settings)
+        )
     if any(result.error for result in results):
         raise typer.Exit(WRONG)
 
@@ -78,7 +80,8 @@ def build(
 ) -> None:
     """Load new event files, build and test the marts, publish them. Safe to repeat, and to kill and repeat."""
     started = datetime.now(UTC)
-    summary = build_all(Settings(), is_full, tell=lambda step: say(f"  {step}"))
+    with progress("Loading events, building, testing and publishing the marts ...") as tell:
+        summary = build_all(Settings(), is_full, tell)
     if is_json:
         print_json(
             {

@@ -175,7 +175,7 @@ def _alerts(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG0
     if "slack" in told and not has_slack:
         yield (
             Health.WARNING,
-            "Rules tell Slack, but Slack is not set up; messages wait.",
+            "Rules tell Slack, but Slack is not set up here; their messages would wait.",
             "Set METERHOUSE_SLACK_WEBHOOK_URL, then try `meterhouse alerts send-test slack`.",
         )
     with reading(settings) as opened:

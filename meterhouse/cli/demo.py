@@ -162,7 +162,7 @@ def _connect(settings: Settings, sandbox: Sandbox) -> None:
 
 def _meter_history(settings: Settings, sandbox: Sandbox) -> None:
     events = sandbox.world.events
-    _step(2, f"Metering {len(events):,} deliveries of AI calls through the SDK, sizes from a recorded trace")
+    _step(2, f"Metering {len(events):,} deliveries of AI calls through the SDK, some of them twice")
     (settings.home_path / "landing").mkdir(exist_ok=True)
     meterhouse_sdk.configure(
         landing_url=settings.landing_zone_url, producer="demo", max_pending=len(events) + 1
@@ -202,13 +202,19 @@ def _run_main_job(settings: Settings) -> None:
         text=True,
     )
     assert process.stderr is not None
-    with log.open("w") as kept, _ERR.status("starting Dagster ...") as status:
-        for line in process.stderr:
-            kept.write(line)
-            if line.rstrip().endswith(("started", "done", "FAILED")):
-                status.update(escape(line.strip()))
-                if line.rstrip().endswith("done"):
-                    _ERR.print(f"      {escape(line.strip())}")
+    try:
+        with log.open("w") as kept, _ERR.status("starting Dagster ...") as status:
+            for line in process.stderr:
+                kept.write(line)
+                if line.rstrip().endswith(("started", "done", "FAILED")):
+                    status.update(escape(line.strip()))
+                    if line.rstrip().endswith("done"):
+                        _ERR.print(f"      {escape(line.strip())}")
+    except KeyboardInterrupt:
+        _ERR.print("Stopping the Dagster job ...")
+        process.terminate()
+        process.wait()
+        raise
     if process.wait() != 0:
         raise MeterhouseError("The main job failed.", f"Its log is {log}.")
 
@@ -222,13 +228,17 @@ def _conclude(settings: Settings, alert_seconds: float, faults: list[str], secon
     _ERR.print(
         f"      Alert: {alert_seconds:.2f} s from event file to Slack message. All of it took {seconds:.0f} s."
     )
-    _ERR.print(f"""
-Look next:
-  meterhouse report --by customer         who caused it (also product, agent, model, business_unit, ...)
-  meterhouse connections list             each connection and its status
-  meterhouse up                           the Dagster UI on http://127.0.0.1:3000
+    hint = "" if shutil.which("meterhouse") else " (`. .venv/bin/activate` first puts meterhouse on the path)"
+    _ERR.print(
+        f"""
+Look next{hint}:
+  meterhouse report --by customer    who caused it (also product, agent, model, ...)
+  meterhouse connections list        each connection and its status
+  meterhouse up                      the Dagster UI on http://127.0.0.1:3000
   {settings.published_path}
-                                          the published marts, for any BI tool that reads DuckDB""")
+                                     the marts, for any BI tool that reads DuckDB""",
+        soft_wrap=True,
+    )
 
 
 def _stay(sandbox: Sandbox) -> None:

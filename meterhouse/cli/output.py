@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Column, Table
@@ -19,6 +20,7 @@ from rich.text import Text
 
 from dlt_sources.contract import ProviderError
 from meterhouse.errors import MeterhouseError, UsageError
+from meterhouse.settings import Settings
 
 WRONG, WRONG_USAGE = 1, 2
 _BOUNDLESS = 100_000
@@ -59,7 +61,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: st
         _STDOUT.print(table)
         return
     for row in shown:
-        block = Table.grid(Column(style="bold"), Column(overflow="fold"), padding=(0, 2))
+        block = Table.grid(Column(style="bold", overflow="fold"), Column(overflow="fold"), padding=(0, 2))
         for column, cell in zip(columns, row, strict=True):
             block.add_row(Text(column), cell)
         _STDOUT.print(block, "", sep="\n")
@@ -96,6 +98,19 @@ def errors_in_words() -> Iterator[None]:
     except (MeterhouseError, ProviderError) as error:
         tell_error(error)
         raise typer.Exit(WRONG_USAGE if isinstance(error, UsageError) else WRONG) from None
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        tell_error(_wrong_settings(error))
+        raise typer.Exit(WRONG_USAGE) from None
+
+
+def _wrong_settings(error: ValidationError) -> UsageError:
+    faults = [f"METERHOUSE_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+    return UsageError(
+        f"A setting is not right: {'; '.join(faults)}.",
+        "Mend it in the environment or in .env; .env.example says what each one is.",
+    )
 
 
 def tell_error(error: MeterhouseError | ProviderError) -> None:

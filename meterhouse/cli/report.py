@@ -129,7 +129,7 @@ def _alerts(alerts: list[dict[str, Any]]) -> Table | Text:
     if not alerts:
         return Text("No alert fired.")
     table = Table(title="Alerts", title_justify="left", header_style="bold")
-    for column in ("rule", "group", "value", "limit", "fired", "resolved"):
+    for column in ("rule", "group", "value", "limit", "crossed at", "resolved"):
         table.add_column(column, overflow="fold")
     for alert in alerts:
         resolved = alert["resolved_at"]

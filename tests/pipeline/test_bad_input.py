@@ -7,7 +7,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
+from meterhouse.cli.main import app
 from meterhouse.connections import registry
 from meterhouse.events.landing import open_landing_zone, partition_folder, write_file
 from meterhouse.settings import Settings
@@ -153,3 +155,12 @@ def test_a_wrong_rules_file_names_file_and_line(settings: Settings, tmp_path: Pa
     assert outcome.returncode == 1
     assert "rules.yaml" in outcome.stderr.replace("\n", "")
     assert "3" in outcome.stderr
+
+
+def test_a_setting_that_is_not_right_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("METERHOUSE_HOME", str(tmp_path))
+    monkeypatch.setenv("METERHOUSE_SETTLE_SECONDS", "soon")
+    refused = CliRunner().invoke(app, ["connections", "list"])
+    assert refused.exit_code == 2
+    assert "METERHOUSE_SETTLE_SECONDS" in refused.stderr
+    assert refused.stdout == ""

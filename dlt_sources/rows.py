@@ -12,14 +12,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
+
+from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from dlt_sources.contract import Columns, Row
 from dlt_sources.errors import broken_contract
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 _BIGINT_LIMIT = 2**63
+_OURS = frozenset({"connection_id", "day", "content_hash", "row_id", "observed_at"})
+"""Columns that `source.py` and staging add to every row."""
 
 
 class Kind(StrEnum):
@@ -65,8 +69,14 @@ class RowShape:
             raise broken_contract(f"A row of `{self.table}` is not an object.")
         row: Row = dict.fromkeys(map(_column, self.fields))
         for path, value in self._leaves(item, ""):
-            row[_column(path)] = self._exact(path, value)
+            row[_column(path) if path in self.fields else self._free_column(path)] = self._exact(path, value)
         return row
+
+    def _free_column(self, path: str) -> str:
+        """Column of an undocumented field: never one that dlt would take for a documented column or one of ours."""
+        column = _column(path)
+        is_taken = _as_dlt_names(column) in self.columns.keys() | _OURS
+        return f"undocumented_{column}" if is_taken else column
 
     def _leaves(self, item: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
         for name, value in item.items():
@@ -118,6 +128,11 @@ def require_currency(row: Row, amount: str, currency: str, table: str) -> Row:
     if row[amount] is not None and not re.fullmatch(r"[A-Za-z]{3}", row[currency] or ""):
         raise broken_contract(f"A row of `{table}` has an amount but no currency in `{currency}`.")
     return row
+
+
+@lru_cache(maxsize=1024)
+def _as_dlt_names(column: str) -> str:
+    return NamingConvention().normalize_identifier(column or "_empty")
 
 
 def _column(path: str) -> str:

@@ -140,8 +140,8 @@ def _rejects(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG
     if waiting:
         yield (
             Health.WARNING,
-            f"{waiting} broken files may still be arriving.",
-            "They load when they have settled.",
+            f"{waiting} files wait: broken, and maybe still arriving, or unreadable.",
+            "Each load tries them again, and takes what can be read of them.",
         )
 
 

@@ -27,9 +27,9 @@ from pydantic import (
 
 from meterhouse.alerts.delivery.channels import CHANNELS
 from meterhouse.alerts.metrics import DIMENSIONS, METRICS, scaled
-from meterhouse.events.schema import MAX_AMOUNT_USD
 
 MAX_WINDOW = timedelta(days=31)
+_HIGHEST_LIMIT = Decimal("1e15")
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _WINDOW = re.compile(r"([0-9]{1,9}) ?([smhd])")
@@ -87,8 +87,8 @@ def _read_limit(severity: str, text: Any) -> Limit:
             f'{text!r} is not a limit; write >, >=, < or <= and a plain number in quotes, such as "> 1.25"'
         )
     value = Decimal(match[2])
-    if abs(value) > MAX_AMOUNT_USD:
-        raise ValueError(f"the limit {value} is beyond {MAX_AMOUNT_USD:f}")
+    if abs(value) > _HIGHEST_LIMIT:
+        raise ValueError(f"the limit {value} is beyond {_HIGHEST_LIMIT:f}")
     scaled(value)
     return Limit(severity, match[1], value)  # type: ignore[arg-type]
 

@@ -4,7 +4,7 @@ What belongs here: types, limits, choices and required fields, as SQL made from 
 how the text was found in a line (`dialects/`), and what becomes of good and bad events (`reader.py`).
 """
 
-from meterhouse.events.schema import EVENT_FIELDS, MAX_AMOUNT_USD, Field, Kind
+from meterhouse.events.schema import EVENT_FIELDS, MAX_AMOUNT_USD, MAX_QUANTITY, Field, Kind
 
 _WHOLE_NUMBER = r"^[+-]?[0-9]+(\.0+)?$"
 _DECIMAL_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
@@ -117,8 +117,10 @@ def _checks(field: Field, texts: str, typed: str) -> list[tuple[str, str]]:
         mend = "it cannot be negative, leave it out when it is unknown"
         checks.append((f"{value} < 0", _wrong(field.name, text, mend)))
     if field.kind in (Kind.COUNT, Kind.QUANTITY, Kind.MONEY):
-        mend = f"it is beyond {MAX_AMOUNT_USD:.0E}, check its unit"
-        checks.append((f"{value} > {MAX_AMOUNT_USD:f}", _wrong(field.name, text, mend)))
+        most = MAX_AMOUNT_USD if field.kind == Kind.MONEY else MAX_QUANTITY
+        checks.append(
+            (f"{value} > {most:f}", _wrong(field.name, text, f"it is beyond {most:.0E}, check its unit"))
+        )
     if field.kind == Kind.RATIO:
         checks.append((f"{value} > 1", _wrong(field.name, text, _MEND[Kind.RATIO])))
     if field.name == "metadata":

@@ -7,12 +7,14 @@ Layout: `events/date=YYYY-MM-DD/hour=HH/<name>`, the hour of arrival in UTC. Fil
 dot or an underscore, or holds `.tmp`, are still being written and do not exist for us.
 """
 
+import logging
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -26,6 +28,8 @@ from meterhouse.settings import Settings
 EVENTS_FOLDER = "events"
 _EVENT_PATH = re.compile(r"events/date=(\d{4}-\d{2}-\d{2})/hour=(\d{2})/([^/]+)")
 _S3_TIMEOUT_SECONDS = 30
+
+logger = logging.getLogger(__name__)
 
 
 class LandingZoneError(MeterhouseError):
@@ -147,12 +151,35 @@ def partition_folder(partition: str) -> str:
 
 
 def _landing_file(zone: LandingZone, info: pafs.FileInfo) -> LandingFile | None:
-    url = info.path.removeprefix(f"{zone.root}/")
+    try:
+        url = info.path.removeprefix(f"{zone.root}/")
+    except UnicodeDecodeError:
+        _tell_once(f"A file in the landing zone {zone.url} has a name that is not UTF-8; rename it.")
+        return None
     match = _EVENT_PATH.fullmatch(url)
     if match is None or match[3].startswith((".", "_")) or ".tmp" in match[3]:
         return None
+    partition = f"{match[1]}T{match[2]}"
+    if not _is_hour(partition):
+        _tell_once(f"{url} in the landing zone {zone.url} lies in no hour of any day; move it into one.")
+        return None
     modified_at = info.mtime if info.mtime is not None else datetime.now(UTC)
-    return LandingFile(url, f"{match[1]}T{match[2]}", info.size, modified_at.astimezone(UTC))
+    return LandingFile(url, partition, info.size, modified_at.astimezone(UTC))
+
+
+@lru_cache(maxsize=1024)
+def _is_hour(partition: str) -> bool:
+    try:
+        partition_folder(partition)
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _tell_once(sentence: str) -> None:
+    """Log what is left out; the zone is listed many times a second."""
+    logger.warning(sentence)
 
 
 def _file_system(url: str, endpoint_url: str | None) -> tuple[pafs.FileSystem, str]:
@@ -161,10 +188,11 @@ def _file_system(url: str, endpoint_url: str | None) -> tuple[pafs.FileSystem, s
         return pafs.LocalFileSystem(), str(Path(url).expanduser().resolve())
     if parts.scheme == "file":
         return pafs.LocalFileSystem(), str(Path(parts.path).resolve())
+    bucket = parts.netloc.rpartition("@")[2]
     if parts.scheme == "gs":
-        return pafs.GcsFileSystem(), f"{parts.netloc}{parts.path}".rstrip("/")
+        return pafs.GcsFileSystem(), f"{bucket}{parts.path}".rstrip("/")
     if parts.scheme == "s3":
-        return _s3(parts.netloc, endpoint_url), f"{parts.netloc}{parts.path}".rstrip("/")
+        return _s3(bucket, endpoint_url), f"{bucket}{parts.path}".rstrip("/")
     raise ValueError(f"{parts.scheme}:// is not a folder, file://, s3:// or gs:// URL")
 
 

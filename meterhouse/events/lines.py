@@ -136,22 +136,27 @@ def _parquet_lines(content: bytes, connection: duckdb.DuckDBPyConnection) -> Lin
     try:
         rows = pq.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError) as error:
-        cause = " ".join(str(error).split())[:200]
-        return Lines(_number(b""), f"the Parquet file is damaged or cut off ({cause})")
+        return Lines(_number(b""), f"the Parquet file is damaged or cut off ({_shortly(error)})")
     known = {name: pa.string() for name in EVENT_SCHEMA.names}
     fields = ", ".join(
         f"{_quoted(name)} := {_quoted(name)}" + ("::VARCHAR" if name in known else "")
         for name in rows.column_names
     )
-    connection.register("parquet_rows", rows)
     query = (
         "SELECT row_number() OVER ()::BIGINT AS file_line, "  # noqa: S608
         f"to_json(struct_pack({fields}))::VARCHAR AS line, true AS is_utf8 FROM parquet_rows"
     )
     try:
+        connection.register("parquet_rows", rows)
         return Lines(connection.sql(query).pl())
+    except duckdb.Error as error:
+        return Lines(_number(b""), f"the Parquet file has columns that cannot be read ({_shortly(error)})")
     finally:
         connection.unregister("parquet_rows")
+
+
+def _shortly(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _quoted(name: str) -> str:

@@ -7,6 +7,7 @@ and line. What does not belong here: reading (`reader.py`) and prices (`pricing/
 """
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,12 +18,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import dlt
+import duckdb
+import polars as pl
+import pyarrow as pa
 from uuid_utils import uuid7
 
 from meterhouse.control.database import reading, session
 from meterhouse.control.tables import LandingFileRow
 from meterhouse.events import ledger
-from meterhouse.events.landing import list_files, open_landing_zone
+from meterhouse.events.landing import LandingFile, LandingZoneError, list_files, open_landing_zone
 from meterhouse.events.ledger import FileStatus
 from meterhouse.events.schema import REJECT_SCHEMA, WAREHOUSE_SCHEMA
 from meterhouse.events.spool import SpooledFile, spool_file, stamp
@@ -34,6 +38,9 @@ from meterhouse.warehouse.lock import warehouse
 DATASET = "raw_metering"
 _TABLES = {"events": WAREHOUSE_SCHEMA, "rejected_events": REJECT_SCHEMA}
 _SPOOL_KEPT = timedelta(days=1)
+_UNREADABLE = (LandingZoneError, duckdb.Error, pa.ArrowException, pl.exceptions.PolarsError)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,12 @@ def load_partition(settings: Settings, partition: str) -> LoadResult:
         return LoadResult(partition)
     book = load_price_book()
     with _spool_folder(settings) as folder:
-        spooled = [spool_file(zone, file, book, settings.settle_seconds, now, folder) for file in due]
+        spooled = []
+        for file in due:
+            try:
+                spooled.append(spool_file(zone, file, book, settings.settle_seconds, now, folder))
+            except _UNREADABLE as error:
+                spooled.append(_unreadable(file, error, folder))
         with warehouse(settings, f"load the events of {partition}"):
             return _load(settings, partition, spooled, folder)
 
@@ -112,6 +124,13 @@ def _load(settings: Settings, partition: str, spooled: list[SpooledFile], folder
     return _result(partition, rows)
 
 
+def _unreadable(file: LandingFile, error: Exception, folder: Path) -> SpooledFile:
+    """A file that cannot be read: it waits, is tried again by every load, and holds up no other file."""
+    reason = f"it cannot be read ({' '.join(str(error).split())[:300]})"
+    logger.warning("The event file %s waits: %s.", file.url, reason)
+    return SpooledFile(file, "", 0, 0, 0, reason, folder, folder)
+
+
 def _ledger_row(
     file: SpooledFile, loaded: dict[str, str], load_id: str, loaded_at: datetime
 ) -> LandingFileRow:
@@ -127,7 +146,7 @@ def _ledger_row(
         first_seen_at=loaded_at,
     )
     if file.waiting_for is not None:
-        row.status, row.note = FileStatus.WAITING, f"{file.waiting_for}; it may still be arriving"
+        row.status, row.note = FileStatus.WAITING, f"{file.waiting_for}; it is tried again"
     elif first != file.file.url:
         row.status, row.note = FileStatus.DUPLICATE, f"same content as {first}"
     else:

@@ -212,5 +212,6 @@ REJECT_SCHEMA = pa.schema(
 )
 """A line that could not become an event, as loaded into `raw_metering.rejected_events`; text is capped."""
 
-MAX_AMOUNT_USD = Decimal("1e15")
-"""Amounts beyond this are refused as nonsense rather than overflowing later."""
+MAX_AMOUNT_USD = Decimal("1e6")
+MAX_QUANTITY = Decimal("1e12")
+"""What one event may say at most; more is nonsense, and would overflow the exact shares of the marts."""

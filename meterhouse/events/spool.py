@@ -31,6 +31,7 @@ class SpooledFile:
     rejected_count: int
     duplicate_count: int
     waiting_for: str | None
+    """Why nothing of it was read this time."""
     events_path: Path
     rejects_path: Path
 

@@ -62,12 +62,15 @@ def warehouse(settings: Settings, purpose: str, wait_seconds: float = 600.0) -> 
 
 
 def ensure_exists(path: Path) -> None:
-    """Create the DuckDB file, readable by 1.4 clients, unless it is there already."""
+    """Create the DuckDB file, readable by 1.4 clients, unless it is there already; it appears whole."""
     if path.exists():
         return
+    fresh = path.with_suffix(".fresh")
+    fresh.unlink(missing_ok=True)
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{_quoted(path)}' as fresh (storage_version '{STORAGE_VERSION}')")
+        connection.execute(f"attach '{quoted(fresh)}' as fresh (storage_version '{STORAGE_VERSION}')")
         connection.execute("detach fresh")
+    fresh.replace(path)
 
 
 def _describe(holder: Path) -> str:
@@ -78,5 +81,6 @@ def _describe(holder: Path) -> str:
         return "the process that holds it left no note"
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """A path as it stands between the quotes of an SQL text."""
     return str(path).replace("'", "''")

@@ -11,7 +11,7 @@ import duckdb
 
 from meterhouse.errors import MeterhouseError
 from meterhouse.settings import Settings
-from meterhouse.warehouse.lock import STORAGE_VERSION, warehouse
+from meterhouse.warehouse.lock import STORAGE_VERSION, quoted, warehouse
 
 PUBLISHED_SCHEMA = "marts"
 
@@ -45,7 +45,7 @@ def publish(settings: Settings) -> dict[str, int]:
 
 def _copy(connection: duckdb.DuckDBPyConnection, source: Path, fresh: Path) -> dict[str, int]:
     connection.execute("set timezone = 'UTC'")
-    connection.execute(f"attach '{source}' as warehouse (read_only)")
+    connection.execute(f"attach '{quoted(source)}' as warehouse (read_only)")
     names = connection.execute(
         "select table_name from information_schema.tables"
         " where table_catalog = 'warehouse' and table_schema = ? order by all",
@@ -55,7 +55,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, source: Path, fresh: Path) -> d
         raise NoMartsError(
             "There are no marts to publish yet.", "Run `meterhouse build`: it builds and publishes them."
         )
-    connection.execute(f"attach '{fresh}' as published (storage_version '{STORAGE_VERSION}')")
+    connection.execute(f"attach '{quoted(fresh)}' as published (storage_version '{STORAGE_VERSION}')")
     connection.execute(f"create schema published.{PUBLISHED_SCHEMA}")
     counts: dict[str, int] = {}
     for (name,) in names:

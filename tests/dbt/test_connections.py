@@ -26,12 +26,14 @@ def matches(tmp_path_factory):
     with raw.connect(path) as connection:
         connection.execute(
             "insert into raw_openai.project_api_keys (connection_id, id, name)"
-            " values ('c-openai-2', 'key2', 'prod key')"
+            " values ('c-openai-2', 'key2', 'prod key'), ('c-removed', 'key2', 'prod key'),"
+            " ('c-removed', 'key3', 'old key')"
         )
     cases = {
         "named": {"connection": "name of c-openai-2", "provider_key": "key1"},
         "key": {"provider_key": "key1", "provider_project": "shared"},
         "key by name": {"provider_key": "prod key"},
+        "key of a removed connection": {"provider_key": "key3"},
         "project": {"provider_project": "mine"},
         "shared": {"provider_project": "shared"},
         "no such name": {"connection": "nobody", "provider_project": "mine"},
@@ -69,6 +71,7 @@ def test_an_event_goes_to_the_connection_that_it_names_or_that_alone_knows_its_k
         "named": ("c-openai-2", "named"),
         "key": ("c-openai", "key"),
         "key by name": ("c-openai-2", "key"),
+        "key of a removed connection": (None, "ambiguous"),
         "project": ("c-openai", "project"),
         "shared": (None, "ambiguous"),
         "no such name": ("c-openai", "project"),
@@ -82,7 +85,7 @@ def test_events_without_a_connection_stay_visible_and_outside_the_bill(matches):
     path, _ = matches
     found = raw.rows(path, "select * from marts.fct_reconciliation where connection_id is null")
     assert {(row["provider"], int(row["metered_quantity"]), row["is_provisional"]) for row in found} == {
-        ("openai", 20, True),
+        ("openai", 30, True),
         ("groq", 10, True),
     }
     assert [

@@ -116,3 +116,13 @@ def test_a_hash_is_of_content_not_of_order_or_of_fields_that_are_null():
         )
         == 3
     )
+
+
+@pytest.mark.parametrize("name", ["amountValue", "amount_value", "Amount Value"])
+def test_a_new_field_never_takes_the_place_of_a_documented_column(pull, warehouse, name):
+    pull([line("1.25", **{name: "99"})])
+    assert warehouse.current("openai", "costs", "amount_value") == [("1.25",)]
+    pull([line("1.50", observed_at="never", rowId="mine", Day="some")])
+    assert warehouse.current("openai", "costs", "amount_value, undocumented_observed_at") == [
+        ("1.50", "never")
+    ]

@@ -1,5 +1,6 @@
 """The landing zone on a folder: what is a file of it, and what is said when it cannot be used."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,27 @@ def test_a_zone_that_may_not_be_listed_says_so(tmp_path):
     Path(zone.root, "events").write_text("a file, not a folder")
     with pytest.raises(LandingZoneError, match=str(tmp_path)):
         list_files(zone)
+
+
+def test_a_key_in_a_bucket_url_is_never_said(tmp_path):
+    settings = Settings(
+        home=tmp_path, landing_url="s3://key:canary@bucket/x", landing_endpoint_url="http://127.0.0.1:1"
+    )
+    with pytest.raises(LandingZoneError, match="s3://bucket/x") as caught:
+        open_landing_zone(settings)
+    assert "canary" not in caught.value.message
+
+
+def test_a_file_that_cannot_be_one_of_ours_is_told_once_and_hides_no_other(tmp_path, caplog):
+    zone = zone_in(tmp_path)
+    write_file(zone, f"{FOLDER}/a.jsonl", b"1")
+    Path(os.fsdecode(os.fsencode(f"{zone.root}/{FOLDER}/") + b"\xff.jsonl")).touch()
+    no_hour = Path(zone.root, "events/date=2026-11-23/hour=25")
+    no_hour.mkdir()
+    (no_hour / "b.jsonl").touch()
+    for _ in range(2):
+        assert [file.url for file in list_files(zone)] == [f"{FOLDER}/a.jsonl"]
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert any("not UTF-8" in sentence for sentence in told)
+    assert any("hour=25/b.jsonl" in sentence for sentence in told)

@@ -205,3 +205,21 @@ def test_a_bucket_that_does_not_exist_is_named_without_the_key(tmp_path, bucket)
     with pytest.raises(LandingZoneError, match="s3://nowhere/prod") as caught:
         open_landing_zone(settings)
     assert "canary" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_waits_and_holds_up_no_other(installation, tmp_path):
+    zone = open_landing_zone(installation)
+    write_file(zone, f"{FOLDER}/a.jsonl", jsonl(event(1)))
+    (tmp_path / "elsewhere.jsonl").write_bytes(jsonl(event(2)))
+    link = Path(zone.root, FOLDER, "b.jsonl")
+    link.symlink_to(tmp_path / "elsewhere.jsonl")
+    age(zone, "b.jsonl", 121)
+    result = load_partition(installation, HOUR)
+    assert (result.file_count, result.event_count, result.waiting_count) == (1, 1, 1)
+    assert "leads out of the landing zone" in ledger(installation)["b.jsonl"].note
+    assert list(partitions_with_new_files(installation)) == [HOUR], "it is tried again"
+    link.unlink()
+    write_file(zone, f"{FOLDER}/b.jsonl", jsonl(event(2)))
+    age(zone, "b.jsonl", 121)
+    assert load_partition(installation, HOUR).event_count == 1
+    assert partitions_with_new_files(installation) == {}

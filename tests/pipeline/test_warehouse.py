@@ -135,3 +135,9 @@ def test_a_reader_in_a_loop_never_fails_or_sees_half_while_marts_are_published(s
     reads, generations = result
     assert reads > 5
     assert generations > 1
+
+
+def test_a_home_with_an_apostrophe_is_a_home(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "o'hara")
+    fill(settings, 1)
+    assert publish(settings) == {"fct_a": 1000, "fct_b": 1000}

@@ -282,3 +282,18 @@ def test_events_metered_by_the_garbage_collector_in_the_middle_of_our_own_work_b
     assert ended.returncode == 0, ended.stderr
     providers = [event["provider"] for event in read_events(landing.path)]
     assert (providers.count("called"), providers.count("collected")) == (100, 600)
+
+
+def test_when_no_thread_can_be_had_the_next_event_tries_again(landing, monkeypatch):
+    start = threading.Thread.start
+    tries = []
+
+    def refused_once(thread):
+        tries.append(thread)
+        if len(tries) == 1:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refused_once)
+    ids = [meter(provider="p", model="m") for _ in range(2)]
+    assert [event["event_id"] for event in landing.events()] == ids

@@ -91,12 +91,22 @@ keyed as (
 
 ),
 
-{# Cells are refined by project only where every metered quantity names one. #}
+billed_projects as (
+
+    select distinct connection_id, provider_project
+    from {{ ref('int_charges__unioned') }}
+    where charge_category = 'usage' and provider_project is not null
+
+),
+
+{# Cells are refined by project only where every metered quantity names one that the connection's bill knows. #}
 unrefined as (
 
-    select distinct coarse_cell_id
+    select distinct keyed.coarse_cell_id
     from keyed
-    where entry_kind = 'metered' and provider_project is null and quantity <> 0
+    left join billed_projects
+        on billed_projects.connection_id = keyed.connection_id and billed_projects.provider_project = keyed.provider_project
+    where keyed.entry_kind = 'metered' and keyed.quantity <> 0 and billed_projects.connection_id is null
 
 )
 

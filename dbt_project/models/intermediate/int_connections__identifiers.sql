@@ -57,6 +57,9 @@ from (
     union all
     select * from seen
 ) as identifiers
-where identifier is not null
+{# Names that a removed connection left behind claim no event: its account may have come back under another one. #}
+where
+    identifier is not null
+    and connection_id in (select connections.connection_id from {{ ref('stg_control__connections') }} as connections)
 group by provider, kind, identifier
 having count(distinct connection_id) = 1

@@ -73,7 +73,11 @@ class Sender:
             self._report_lost([event], reason)
         if is_thread_needed and self._thread is not None:
             # Without the lock: a starting thread may collect garbage, and so meter a dropped stream.
-            self._thread.start()
+            try:
+                self._thread.start()
+            except RuntimeError:
+                self._thread = None  # No thread is to be had just now; the next event tries again.
+                raise
 
     def flush(self, timeout_seconds: Optional[float]) -> bool:
         """Wait until all events put in before are sent or dropped; False when time runs out first."""

@@ -8,6 +8,7 @@ whoever pulls. What does not: encryption (`vault.py`), forms (`form.py`), status
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from shlex import quote
 from typing import Any
 
 from sqlalchemy import select
@@ -38,7 +39,8 @@ def add(
         is_checked: False saves without asking the provider.
 
     Raises:
-        UsageError: Unknown provider, wrong fields, or a name that is unusable or taken; nothing is saved.
+        UsageError: Unknown provider, wrong fields, a name that is unusable or taken, or (when checked) an account
+            that another connection reads already; nothing is saved.
         ProviderError: The provider refused the credentials or could not be asked; nothing is saved.
         VaultError: The credentials cannot be sealed; nothing is saved.
     """
@@ -53,6 +55,7 @@ def add(
     )
     if is_checked:
         _note_rights(connection, provider.check(credentials), now)
+        _refuse_second_reader(settings, connection, credentials)
     try:
         with vault.held(settings), session(settings) as opened:
             _put_credentials(settings, opened, connection, credentials)
@@ -189,6 +192,27 @@ def _same_account(connection: ConnectionRow, rights: Rights) -> None:
             "the spend of two accounts would be mixed.",
             f"Add the other account on its own: `meterhouse connections add {connection.provider}`.",
         )
+
+
+def _refuse_second_reader(settings: Settings, connection: ConnectionRow, credentials: Credentials) -> None:
+    """Two connections that read one account would count its bill twice."""
+    secrets, plain = form.split(credentials)
+    for other in find(settings, connection.provider):
+        is_same_account = connection.account_id is not None and other.account_id == connection.account_id
+        if is_same_account or (plain == other.settings and secrets == _secrets_of(settings, other)):
+            raise UsageError(
+                f"Connection {other.name!r} reads this account already: its bill would count twice.",
+                f"Use that one, or change its credentials: `meterhouse connections rotate {quote(other.name)}`.",
+            )
+
+
+def _secrets_of(settings: Settings, connection: ConnectionRow) -> dict[str, str] | None:
+    """The connection's secrets; None when they cannot be opened."""
+    try:
+        with vault.held(settings):
+            return vault.unseal(vault.opening_keys(settings), connection)
+    except vault.VaultError:
+        return None
 
 
 def _named(opened: Session, name: str) -> ConnectionRow:

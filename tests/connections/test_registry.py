@@ -181,3 +181,18 @@ def test_no_secret_lies_anywhere_in_the_home(home, api):
     left_behind = b"".join(path.read_bytes() for path in home.home_path.rglob("*") if path.is_file())
     assert api.url.encode() in left_behind
     assert not [secret for secret in SECRETS if secret.encode() in left_behind]
+
+
+@pytest.mark.parametrize("key", [GOOD_KEY, NEXT_KEY])
+def test_a_second_connection_to_one_account_is_refused_because_its_bill_would_count_twice(settings, api, key):
+    registry.add(settings, "fake", "production", form(api))
+    with pytest.raises(UsageError, match="'production' reads this account already") as refused:
+        registry.add(settings, "fake", "again", form(api, key))
+    assert "rotate production" in str(refused.value.next_step)
+    assert registry.names(settings) == ["production"]
+
+
+def test_one_form_is_one_account_even_where_the_provider_does_not_name_it(settings, api):
+    registry.add(settings, "fake", "production", form(api), is_checked=False)
+    with pytest.raises(UsageError, match="count twice"):
+        registry.add(settings, "fake", "again", form(api))

@@ -43,7 +43,12 @@ def answers(
         if field.is_required and field.name not in {*values, *(kept or {})}:
             if field.help:
                 say(field.help)
-            values[field.name] = ask(field.label, f"--set {field.name}=VALUE or --from-env", field.is_secret)
+            otherwise = (
+                "--from-env or standard input"
+                if field.is_secret
+                else f"--set {field.name}=VALUE or --from-env"
+            )
+            values[field.name] = ask(field.label, otherwise, field.is_secret)
     return values
 
 

@@ -105,6 +105,7 @@ def test_a_secret_that_is_missing_without_a_terminal_is_one_sentence(settings: S
     assert refused.returncode == 2
     assert "Warning" not in refused.stderr
     assert "--from-env" in refused.stderr
+    assert "--set" not in refused.stderr, "a secret on the command line shows in the list of processes"
 
 
 def test_the_page_on_event_files_has_every_field() -> None:

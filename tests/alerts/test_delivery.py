@@ -109,7 +109,7 @@ def test_429_is_honoured_for_the_whole_channel(tmp_path):
     ("header", "seconds"),
     [
         ("7", 7),
-        (format_datetime(datetime.now(UTC) + timedelta(minutes=10)), 600),
+        pytest.param(format_datetime(datetime.now(UTC) + timedelta(minutes=10)), 600, id="date"),
         ("soon", 30),
         (None, 30),
         ("1e99", 30),

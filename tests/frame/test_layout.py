@@ -12,6 +12,7 @@ from dlt_sources.contract import Provider
 from dlt_sources.registry import PROVIDERS
 
 ROOT = Path(__file__).resolve().parents[2]
+PROVIDERS_MACRO = ROOT / "dbt_project" / "macros" / "providers.sql"
 PACKAGES = ("orchestration", "sensors", "assets", "meterhouse", "dlt_sources", "sandbox")
 
 
@@ -88,15 +89,17 @@ def test_a_provider_has_all_its_pieces(provider: Provider) -> None:
         for table in provider.tables
         if not (staging / f"stg_{name}__{table}.sql").exists()
     ]
+    entry = re.search(rf"'name': '{name}', 'conforms': \[(.*?)\]", PROVIDERS_MACRO.read_text())
+    listed = re.findall(r"'(\w+)'", entry[1]) if entry else []
+    if not listed:
+        missing.append("its entry, with the kinds it conforms, in dbt_project/macros/providers.sql")
     intermediate = ROOT / "dbt_project" / "models" / "intermediate"
-    for kinds in (("charges", "gateway_costs"), ("usage",)):
-        known = [kind for kind in kinds if list(intermediate.rglob(f"int_{name}__{kind}.sql"))]
-        if not known:
-            missing.append(f"a conformed model int_{name}__{' or '.join(kinds)}.sql")
-        for kind in known:
-            union = next(intermediate.rglob(f"int_{kind}__unioned.sql"))
-            if f"int_{name}__{kind}" not in union.read_text():
-                missing.append(f"its line in int_{kind}__unioned.sql")
+    for kind in ("charges", "gateway_costs", "usage"):
+        exists = bool(list(intermediate.rglob(f"int_{name}__{kind}.sql")))
+        if exists and kind not in listed:
+            missing.append(f"the kind {kind} in its entry in dbt_project/macros/providers.sql")
+        if kind in listed and not exists:
+            missing.append(f"the conformed model int_{name}__{kind}.sql")
     if not list((ROOT / "tests" / "data").rglob(f"{name}_*.json")):
         missing.append("recorded payloads in tests/data")
     if not (ROOT / "sandbox" / name / "api.py").exists():

@@ -1,47 +1,22 @@
-select
-    'openai' as provider,
-    connection_id,
-    day as billing_date,
-    last_observed_at as observed_at
-from {{ ref('stg_openai__day_versions') }}
-where report = 'costs' and is_current
+with billing_days as (
 
-union all
+    {% for bill in billed_reports() | selectattr('closes_days', 'defined') %}
+    select
+        '{{ bill.provider }}' as provider,
+        connection_id,
+        day as billing_date,
+        last_observed_at as observed_at
+    from {{ ref('stg_' ~ bill.provider ~ '__day_versions') }}
+    where report = '{{ bill.report }}' and is_current
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
-select
-    'anthropic' as provider,
-    connection_id,
-    day as billing_date,
-    last_observed_at as observed_at
-from {{ ref('stg_anthropic__day_versions') }}
-where report = 'cost_report' and is_current
-
-union all
+)
 
 select
-    'azure_openai' as provider,
+    provider,
     connection_id,
-    day as billing_date,
-    last_observed_at as observed_at
-from {{ ref('stg_azure_openai__day_versions') }}
-where report = 'costs' and is_current
-
-union all
-
-select
-    'aws_bedrock' as provider,
-    connection_id,
-    day as billing_date,
-    last_observed_at as observed_at
-from {{ ref('stg_aws_bedrock__day_versions') }}
-where report = 'costs' and is_current
-
-union all
-
-select
-    'openrouter' as provider,
-    connection_id,
-    day as billing_date,
-    last_observed_at as observed_at
-from {{ ref('stg_openrouter__day_versions') }}
-where report = 'activity' and is_current
+    billing_date,
+    max(observed_at) as observed_at
+from billing_days
+group by provider, connection_id, billing_date

@@ -1,1 +1,1 @@
-select * from {{ ref('int_litellm__gateway_costs') }}
+{{ union_of_providers('gateway_costs') }}

@@ -1,0 +1,67 @@
+{# What the unions know of each provider: the one list of them in this project, and the one line to add for another. #}
+
+{# One entry a provider:
+   - `conforms`: the kinds of its models `int_<name>__<kind>`: charges (a bill), gateway_costs (an estimate, in no billed sum), usage.
+   - `bills`: its reports that hold money. `amount` and `where` read the raw report (`in_cents` where it says cents); the staging
+     model `stg_<name>__<report>` has the same lines, as `staged_amount` (else amount_usd) on `staged_date` (else charge_date)
+     `staged_where`. A day counts as billed once a report that `closes_days` was pulled for it. #}
+{% macro providers() %}
+{{ return([
+    {
+        'name': 'openai', 'conforms': ['charges', 'usage'],
+        'bills': [{'report': 'costs', 'amount': 'amount_value', 'where': 'amount_value is not null', 'closes_days': true}],
+    },
+    {
+        'name': 'anthropic', 'conforms': ['charges', 'usage'],
+        'bills': [{'report': 'cost_report', 'amount': 'amount', 'in_cents': true, 'where': 'amount is not null', 'closes_days': true}],
+    },
+    {
+        'name': 'azure_openai', 'conforms': ['charges', 'usage'],
+        'bills': [
+            {'report': 'costs', 'amount': 'coalesce(cost_usd, cost)', 'closes_days': true},
+            {
+                'report': 'charge_types', 'amount': 'coalesce(cost_usd, cost)',
+                'where': "coalesce(lower(charge_type), '') <> 'usage'", 'staged_where': "charge_category <> 'usage'",
+            },
+        ],
+    },
+    {
+        'name': 'aws_bedrock', 'conforms': ['charges', 'usage'],
+        'bills': [
+            {'report': 'costs', 'amount': 'unblended_cost_amount', 'where': 'unblended_cost_amount is not null', 'closes_days': true},
+        ],
+    },
+    {
+        'name': 'openrouter', 'conforms': ['charges', 'usage'],
+        'bills': [{'report': 'activity', 'amount': 'usage', 'where': 'usage is not null', 'closes_days': true}],
+    },
+    {
+        'name': 'litellm', 'conforms': ['gateway_costs', 'usage'],
+        'bills': [
+            {
+                'report': 'daily_activity', 'amount': 'spend', 'where': 'spend is not null',
+                'staged_date': 'usage_date', 'staged_amount': 'spend_usd',
+            },
+        ],
+    },
+]) }}
+{% endmacro %}
+
+{# All rows of one kind, of every provider that has it. #}
+{% macro union_of_providers(kind) %}
+{% for provider in providers() if kind in provider.conforms %}
+select * from {{ ref('int_' ~ provider.name ~ '__' ~ kind) }}
+{{ 'union all' if not loop.last }}
+{% endfor %}
+{% endmacro %}
+
+{# Every report that holds money, with its provider's name. #}
+{% macro billed_reports() %}
+{% set reports = [] %}
+{% for provider in providers() %}
+{% for bill in provider.bills %}
+{% do reports.append(dict(bill, provider=provider.name)) %}
+{% endfor %}
+{% endfor %}
+{{ return(reports) }}
+{% endmacro %}

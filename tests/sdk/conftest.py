@@ -35,8 +35,9 @@ class Landing:
 
 @pytest.fixture
 def landing(tmp_path, monkeypatch):
-    for name in ("METERHOUSE_LANDING_URL", "METERHOUSE_ENVIRONMENT", "METERHOUSE_PRODUCT"):
+    for name in ("METERHOUSE_URL", "METERHOUSE_LANDING_URL", "METERHOUSE_ENVIRONMENT", "METERHOUSE_PRODUCT"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("METERHOUSE_SPOOL_FOLDER", "off")
     folder = tmp_path / "landing"
     folder.mkdir()
     trouble.start_afresh()

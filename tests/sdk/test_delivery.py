@@ -195,7 +195,7 @@ def test_without_a_usable_landing_zone_events_are_dropped_and_the_log_says_what_
     meter(provider="p", model="m")
     assert flush(1)
     assert (stats()["metered"], stats()["dropped"]) == (1, 1)
-    assert "call configure(landing_url=...) or set METERHOUSE_LANDING_URL" in caplog.text
+    assert "set METERHOUSE_URL and METERHOUSE_API_KEY, or call configure()" in caplog.text
 
 
 def test_configuring_anew_first_writes_what_was_metered_before(landing, tmp_path):

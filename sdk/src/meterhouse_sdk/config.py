@@ -9,9 +9,12 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Callable, Optional
 
 from meterhouse_sdk.fields import ATTRIBUTION_FIELDS
+
+_OFF = ("", "off")
 
 OnDrop = Callable[[Mapping[str, Any], str], None]
 """Told of each lost event and why; runs in the thread that lost it, so it must be quick."""
@@ -21,12 +24,16 @@ OnDrop = Callable[[Mapping[str, Any], str], None]
 class Config:
     """The settings of `configure()`, see there."""
 
+    url: Optional[str] = None
+    api_key: Optional[str] = field(default=None, repr=False)
     landing_url: Optional[str] = None
     landing_endpoint_url: Optional[str] = None
     producer: Optional[str] = None
     flush_seconds: float = 1.0
     batch_size: int = 1_000
     max_pending: int = 50_000
+    spool_folder: Optional[str] = None
+    max_spool_bytes: int = 256 * 1024 * 1024
     exit_timeout_seconds: float = 10.0
     is_stream_usage_asked: bool = False
     on_drop: Optional[OnDrop] = None
@@ -38,10 +45,21 @@ class Config:
         name = self.producer or socket.gethostname()
         return f"{re.sub('[^A-Za-z0-9]+', '-', name).strip('-')[:60] or 'sdk'}-{os.getpid()}"
 
+    @property
+    def spool_path(self) -> Optional[Path]:
+        """Where batches wait on disk; None when that was turned off, or there is no home folder."""
+        if self.spool_folder is not None:
+            return Path(self.spool_folder).expanduser() if self.spool_folder not in _OFF else None
+        state = os.environ.get("XDG_STATE_HOME")
+        try:
+            return (Path(state) if state else Path.home() / ".local" / "state") / "meterhouse" / "spool"
+        except RuntimeError:
+            return None
+
 
 def environment_settings() -> dict[str, str]:
-    """`METERHOUSE_LANDING_URL` and `METERHOUSE_LANDING_ENDPOINT_URL`, where set."""
-    names = ("landing_url", "landing_endpoint_url")
+    """`METERHOUSE_URL`, `_API_KEY`, `_LANDING_URL`, `_LANDING_ENDPOINT_URL` and `_SPOOL_FOLDER`, where set."""
+    names = ("url", "api_key", "landing_url", "landing_endpoint_url", "spool_folder")
     return {name: value for name in names if (value := os.environ.get(f"METERHOUSE_{name.upper()}"))}
 
 

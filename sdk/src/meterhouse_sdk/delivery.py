@@ -1,50 +1,41 @@
 """Delivery: a bounded queue in memory, and one background thread that sends batches until they are taken.
 
 What belongs here: queueing, batching, retrying, counting, and saying what was lost. What does not: where a
-batch goes (a `Transport`, such as `landing.py`). Every event put in is at any time exactly one of sent,
-pending or dropped.
+batch goes (a `Transport`: `endpoint.py`, `landing.py`), and how it waits on disk (`spool.py`). Every event
+put in is at any time exactly one of sent, rejected, pending, spooled or dropped.
 """
 
 import json
-import random
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Optional, Protocol
+from typing import Any, Optional
 
 from meterhouse_sdk import trouble
 from meterhouse_sdk.config import Config
 from meterhouse_sdk.ids import uuid7
+from meterhouse_sdk.pauses import Pauses
+from meterhouse_sdk.spool import Spool
+from meterhouse_sdk.transport import Batch, Refusal, RefusedBatchError, TooLargeError, Transport
 
-_FIRST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 30.0
+_OTHERS_REPLAY_SECONDS = 5.0
+"""When another process is replaying the spool, look again after this long."""
 
 Event = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Events on their way: the same id and the same bytes at every try."""
-
-    batch_id: str
-    lines: bytes
-
-
-class Transport(Protocol):
-    """Where batches go."""
-
-    def send(self, batch: Batch) -> None:
-        """Hand the batch over for good; whatever is raised, the same batch is tried again."""
-
-
 class Sender:
-    """The queue and its thread; `transport` None drops every event and says so."""
+    """The queue and its thread; `transport` None drops every event and says so.
 
-    def __init__(self, transport: Optional[Transport], config: Config) -> None:
+    With a spool, what cannot be sent waits on disk, whatever becomes of this process; without one it waits
+    in memory.
+    """
+
+    def __init__(self, transport: Optional[Transport], spool: Optional[Spool], config: Config) -> None:
         self._transport = transport
+        self._spool = spool
         self._config = config
         # Reentrant, as the garbage collector may end a dropped stream, and so meter it, while this thread
         # holds the lock.
@@ -54,7 +45,11 @@ class Sender:
         self._queue: deque[Event] = deque()
         self._in_hand: Sequence[Event] = ()
         self._waiting_since = 0.0
-        self._taken = self._sent = self._dropped = self._flush_up_to = 0
+        self._taken = self._sent = self._rejected = self._dropped = self._flush_up_to = 0
+        self._spooled: dict[str, int] = {}
+        self._has_backlog = spool is not None
+        self._next_replay = 0.0
+        self._pauses = Pauses()
         self._is_closed = False
         self._thread: Optional[threading.Thread] = None
 
@@ -80,7 +75,7 @@ class Sender:
                 raise
 
     def flush(self, timeout_seconds: Optional[float]) -> bool:
-        """Wait until all events put in before are sent or dropped; False when time runs out first."""
+        """Wait until all events put in before have left the memory; False when time runs out first."""
         with self._lock:
             goal = self._taken + len(self._queue)
             self._flush_up_to = max(self._flush_up_to, goal)
@@ -88,17 +83,20 @@ class Sender:
             return self._settled.wait_for(lambda: self._taken - len(self._in_hand) >= goal, timeout_seconds)
 
     def drain(self, timeout_seconds: float) -> None:
-        """Flush; what could not be sent in time is dropped and reported."""
+        """Flush; what could not be sent in time is spooled, or else dropped and reported."""
         if self.flush(timeout_seconds):
             return
         with self._lock:
-            lost = [*self._in_hand, *self._queue]
+            left = [*self._in_hand, *self._queue]
             self._taken += len(self._queue)
-            self._dropped += len(lost)
             self._queue.clear()
             self._in_hand = ()
+            is_kept = self._is_spooled(self._batch(left))
+            if not is_kept:
+                self._dropped += len(left)
             self._settled.notify_all()
-        self._report_lost(lost, f"the landing zone could not be reached within {timeout_seconds:g} s")
+        if not is_kept:
+            self._report_lost(left, f"the {self._title} could not be reached within {timeout_seconds:g} s")
 
     def close(self, timeout_seconds: float) -> None:
         """Drain, then end the thread."""
@@ -108,11 +106,21 @@ class Sender:
             self._wake.notify_all()
 
     def counts(self) -> dict[str, int]:
-        """`metered` = `sent` + `pending` + `dropped`, in events."""
+        """`metered` = `sent` + `rejected` + `pending` + `spooled` + `dropped`, in events."""
         with self._lock:
-            pending = len(self._queue) + len(self._in_hand)
-            metered = self._sent + pending + self._dropped
-            return {"metered": metered, "sent": self._sent, "pending": pending, "dropped": self._dropped}
+            self._count_those_sent_by_others()
+            counts = {
+                "sent": self._sent,
+                "rejected": self._rejected,
+                "pending": len(self._queue) + len(self._in_hand),
+                "spooled": sum(self._spooled.values()),
+                "dropped": self._dropped,
+            }
+            return {"metered": sum(counts.values()), **counts}
+
+    @property
+    def _title(self) -> str:
+        return self._transport.title if self._transport else "metering endpoint"
 
     def _enqueue(self, event: Event) -> None:
         if not self._queue:
@@ -123,82 +131,178 @@ class Sender:
 
     def _refusal(self) -> Optional[str]:
         if self._transport is None:
-            return (
-                "no usable landing zone is set: call configure(landing_url=...) or set METERHOUSE_LANDING_URL"
-            )
+            return "metering has nowhere to send to: set METERHOUSE_URL and METERHOUSE_API_KEY, or call configure()"
         if self._is_closed:
             return "metering was configured anew"
         if len(self._queue) + len(self._in_hand) >= self._config.max_pending:
-            return f"{self._config.max_pending} events are already waiting for the landing zone"
+            return f"{self._config.max_pending} events are already waiting for the {self._title}"
         return None
 
     def _run(self) -> None:
         while True:
             with self._lock:
-                while not self._is_due():
+                while not (self._is_due() or self._is_replay_due()):
                     if self._is_closed:
                         return
                     self._wake.wait(self._seconds_until_due())
-                batch_size = min(len(self._queue), self._config.batch_size)
-                events = [self._queue.popleft() for _ in range(batch_size)]
-                self._in_hand = events
-                self._taken += batch_size
-                self._waiting_since = time.monotonic()
-            self._deliver(events)
+                events = self._take() if self._is_due() else None
+            if events:
+                self._deliver(events)
+            else:
+                self._replay_one()
+
+    def _take(self) -> Sequence[Event]:
+        batch_size = min(len(self._queue), self._config.batch_size)
+        self._in_hand = [self._queue.popleft() for _ in range(batch_size)]
+        self._taken += batch_size
+        self._waiting_since = time.monotonic()
+        return self._in_hand
 
     def _is_due(self) -> bool:
         if not self._queue:
             return False
         is_asked = self._taken < self._flush_up_to
-        return is_asked or len(self._queue) >= self._config.batch_size or self._seconds_until_due() == 0
+        is_full = len(self._queue) >= self._config.batch_size
+        return is_asked or is_full or self._waiting_since + self._config.flush_seconds <= time.monotonic()
+
+    def _is_replay_due(self) -> bool:
+        is_time = max(self._next_replay, self._pauses.until) <= time.monotonic()
+        return self._has_backlog and not self._is_closed and is_time
 
     def _seconds_until_due(self) -> Optional[float]:
-        if not self._queue:
-            return None
-        return max(0.0, self._waiting_since + self._config.flush_seconds - time.monotonic())
+        moments = []
+        if self._queue:
+            moments.append(self._waiting_since + self._config.flush_seconds)
+        if self._has_backlog:
+            moments.append(max(self._next_replay, self._pauses.until))
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _deliver(self, events: Sequence[Event]) -> None:
-        assert self._transport is not None
-        batch = Batch(uuid7(), _lines(events))
-        pause_seconds, tries = _FIRST_PAUSE_SECONDS, 0
+        batch = self._batch(events)
+        if not self._pauses.are_over() and self._is_settled_by_spooling(events, batch):
+            return
         while self._in_hand is events:
             try:
-                self._transport.send(batch)
+                refused = self._send(batch)
             except Exception as error:
-                tries += 1
-                self._say_waiting(error, tries)
-                self._pause(pause_seconds * random.uniform(0.5, 1))  # noqa: S311
-                pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
+                self._say_waiting(error)
+                self._pauses.begin(error)
+                if not self._is_settled_by_spooling(events, batch):
+                    self._wait(self._pauses.until - time.monotonic())
             else:
-                self._settle(events)
-                if tries:
-                    trouble.log.warning(
-                        "The landing zone can be written again; the events that waited are in it."
-                    )
+                self._settle(events, refused)
+                self._say_recovered()
 
-    def _settle(self, events: Sequence[Event]) -> None:
+    def _replay_one(self) -> None:
+        assert self._spool is not None
+        with self._spool.replaying() as may_replay:
+            batch = self._spool.oldest() if may_replay else None
+            if batch is None:
+                self._count_those_sent_by_others()
+                self._has_backlog = bool(self._spooled) or not may_replay
+                self._next_replay = time.monotonic() + _OTHERS_REPLAY_SECONDS
+                return
+            try:
+                refused = self._send(batch)
+            except Exception as error:
+                self._pauses.begin(error)
+                return
+            self._spool.done(batch)
+        with self._lock:
+            own = self._spooled.pop(batch.batch_id, 0)
+            self._sent += max(0, own - refused)
+            self._rejected += min(own, refused)
+        self._say_recovered()
+
+    def _send(self, batch: Batch) -> int:
+        """Hand a batch over, in parts where it is too large; the number of events refused for good."""
+        assert self._transport is not None
+        try:
+            refusals = self._transport.send(batch)
+        except TooLargeError as error:
+            if batch.event_count > 1:
+                return sum(self._send(part) for part in _halves(batch))
+            refusals = [Refusal(0, str(error))]
+            self._put_aside(batch)
+        except RefusedBatchError as error:
+            refusals = [Refusal(index, str(error)) for index in range(batch.event_count)]
+            self._put_aside(batch)
+        if refusals:
+            lines = batch.lines.splitlines()
+            for refusal in refusals:
+                self._report(
+                    "rejected",
+                    [json.loads(lines[refusal.index])],
+                    f"the {self._title} rejected: {refusal.reason}",
+                )
+        return len(refusals)
+
+    def _put_aside(self, batch: Batch) -> None:
+        with trouble.kept_from_caller("putting a refused batch aside"):
+            if self._spool is not None:
+                self._spool.keep_refused(batch)
+
+    def _is_settled_by_spooling(self, events: Sequence[Event], batch: Batch) -> bool:
+        with self._lock:
+            if self._in_hand is not events:
+                return True
+            is_kept = self._is_spooled(batch)
+            if is_kept:
+                self._in_hand = ()
+                self._settled.notify_all()
+            return is_kept
+
+    def _is_spooled(self, batch: Batch) -> bool:
+        if self._spool is None:
+            return False
+        try:
+            self._spool.keep(batch)
+        except OSError as error:
+            trouble.note("failed", "spool", f"Events cannot wait on disk, so they wait in memory: {error}.")
+            return False
+        self._spooled[batch.batch_id] = batch.event_count
+        self._has_backlog, self._next_replay = True, 0.0
+        return True
+
+    def _count_those_sent_by_others(self) -> None:
+        for batch_id, event_count in list(self._spooled.items()):
+            if self._spool is not None and not self._spool.holds(batch_id, event_count):
+                self._sent += self._spooled.pop(batch_id)
+
+    def _settle(self, events: Sequence[Event], refused: int) -> None:
         with self._lock:
             if self._in_hand is events:
-                self._sent += len(events)
+                self._sent += len(events) - refused
+                self._rejected += refused
                 self._in_hand = ()
             self._settled.notify_all()
 
-    def _pause(self, seconds: float) -> None:
+    def _wait(self, seconds: float) -> None:
         with self._lock:
-            self._wake.wait(seconds)
+            self._wake.wait(max(0.0, seconds))
 
-    def _say_waiting(self, error: Exception, tries: int) -> None:
-        if tries == 1:
+    def _batch(self, events: Sequence[Event]) -> Batch:
+        assert self._transport is not None
+        return Batch(uuid7(), _lines(events, self._transport.stamps_arrival), len(events))
+
+    def _say_waiting(self, error: Exception) -> None:
+        if self._pauses.tries == 0:
             trouble.log.warning(
-                "The landing zone cannot be written: %s: %s. %d events wait and are tried again.",
-                *(type(error).__name__, error, self.counts()["pending"]),
+                "The %s does not take events: %s: %s. They wait and are tried again.",
+                *(self._title, type(error).__name__, error),
             )
 
+    def _say_recovered(self) -> None:
+        if self._pauses.end():
+            trouble.log.warning("The %s takes events again; those that waited are sent.", self._title)
+
     def _report_lost(self, events: Sequence[Event], reason: str) -> None:
+        self._report("dropped", events, reason)
+
+    def _report(self, kind: str, events: Sequence[Event], reason: str) -> None:
+        what = "lost" if kind == "dropped" else kind
         trouble.note(
-            "dropped",
-            reason,
-            f"Metering events are lost: {reason}. stats() counts them, on_drop receives them.",
+            kind, reason, f"Metering events are {what}: {reason}. stats() counts them, on_drop receives them."
         )
         if self._config.on_drop is None:
             return
@@ -207,6 +311,17 @@ class Sender:
                 self._config.on_drop(event, reason)
 
 
-def _lines(events: Sequence[Event]) -> bytes:
-    received_at = datetime.now(timezone.utc).isoformat(timespec="microseconds")
-    return "".join(json.dumps({**event, "received_at": received_at}) + "\n" for event in events).encode()
+def _halves(batch: Batch) -> list[Batch]:
+    lines = batch.lines.splitlines(keepends=True)
+    middle = len(lines) // 2
+    return [
+        Batch(f"{batch.batch_id}-{name}", b"".join(part), len(part))
+        for name, part in (("a", lines[:middle]), ("b", lines[middle:]))
+    ]
+
+
+def _lines(events: Sequence[Event], is_stamped: bool) -> bytes:
+    stamp = (
+        {"received_at": datetime.now(timezone.utc).isoformat(timespec="microseconds")} if is_stamped else {}
+    )
+    return "".join(json.dumps({**event, **stamp}) + "\n" for event in events).encode()

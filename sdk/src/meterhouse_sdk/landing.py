@@ -7,12 +7,14 @@ write and what to do when it fails (`delivery.py`). Layout and names: design/eve
 import gzip
 import importlib
 import os
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
-from meterhouse_sdk.delivery import Batch, Transport
+from meterhouse_sdk.spool import sync_folder
+from meterhouse_sdk.transport import Batch, Refusal, Transport
 
 _S3_TIMEOUT_SECONDS = 10
 
@@ -41,11 +43,15 @@ def open_landing_zone(url: str, endpoint_url: Optional[str], producer: str) -> T
 class _Folder:
     """Write aside, fsync, rename, fsync the folder: a killed process leaves a whole file or none."""
 
+    title = "landing zone"
+    stamps_arrival = True
+
     def __init__(self, root: Path, producer: str) -> None:
+        self.destination = root.absolute().as_uri()
         self._root = root
         self._producer = producer
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: Batch) -> Sequence[Refusal]:
         if not self._root.is_dir():
             raise FileNotFoundError(f"the landing folder {self._root} does not exist, make it or mount it")
         path = self._root / _file_path(self._producer, batch)
@@ -60,17 +66,21 @@ class _Folder:
         finally:
             if aside.exists():
                 aside.unlink()
-        _fsync_folder(path.parent)
+        sync_folder(path.parent)
+        return ()
 
     def _make_folder(self, folder: Path) -> None:
         if not folder.is_dir():
             self._make_folder(folder.parent)
             folder.mkdir(exist_ok=True)
-            _fsync_folder(folder.parent)
+            sync_folder(folder.parent)
 
 
 class _Bucket:
     """One upload per file; an object store shows it when it is complete."""
+
+    title = "landing zone"
+    stamps_arrival = True
 
     def __init__(
         self, scheme: str, bucket: str, root: str, endpoint_url: Optional[str], producer: str
@@ -79,16 +89,18 @@ class _Bucket:
             self._fs: Any = importlib.import_module("pyarrow.fs")
         except ImportError as error:
             raise ImportError(f"{scheme}:// needs pyarrow: pip install 'meterhouse-sdk[cloud]'.") from error
+        self.destination = f"{scheme}://{root}"
         self._scheme, self._bucket, self._root, self._endpoint_url = scheme, bucket, root, endpoint_url
         self._producer = producer
         self._store: Any = None
 
-    def send(self, batch: Batch) -> None:
+    def send(self, batch: Batch) -> Sequence[Refusal]:
         if self._store is None:
             self._store = self._connect()
         path = f"{self._root}/{_file_path(self._producer, batch)}"
         with self._store.open_output_stream(path, compression=None) as stream:
             stream.write(_compressed(batch))
+        return ()
 
     def _connect(self) -> Any:
         if self._scheme == "gs":
@@ -109,11 +121,3 @@ def _file_path(producer: str, batch: Batch) -> str:
 
 def _compressed(batch: Batch) -> bytes:
     return gzip.compress(batch.lines, compresslevel=6, mtime=0)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,9 +14,12 @@ from typing import Any, Optional
 
 from meterhouse_sdk import context, landing, trouble
 from meterhouse_sdk.config import Config, OnDrop, environment_attribution, environment_settings
-from meterhouse_sdk.delivery import Sender, Transport
+from meterhouse_sdk.delivery import Sender
+from meterhouse_sdk.endpoint import Endpoint
 from meterhouse_sdk.fields import SCHEMA_VERSION, clean
 from meterhouse_sdk.ids import uuid7
+from meterhouse_sdk.spool import Spool
+from meterhouse_sdk.transport import Transport
 
 
 class _Process:
@@ -33,12 +36,16 @@ _process = _Process(None)
 
 def configure(
     *,
+    url: Optional[str] = None,
+    api_key: Optional[str] = None,
     landing_url: Optional[str] = None,
     landing_endpoint_url: Optional[str] = None,
     producer: Optional[str] = None,
     flush_seconds: float = Config.flush_seconds,
     batch_size: int = Config.batch_size,
     max_pending: int = Config.max_pending,
+    spool_folder: Optional[str] = None,
+    max_spool_bytes: int = Config.max_spool_bytes,
     exit_timeout_seconds: float = Config.exit_timeout_seconds,
     is_stream_usage_asked: bool = Config.is_stream_usage_asked,
     on_drop: Optional[OnDrop] = None,
@@ -49,14 +56,21 @@ def configure(
     Calling it again replaces all of it, after waiting for the events of before.
 
     Args:
-        landing_url: The landing zone: an existing folder, or a file://, s3:// or gs:// URL; default
-            `METERHOUSE_LANDING_URL`.
+        url: The metering endpoint, e.g. http://127.0.0.1:8787; default `METERHOUSE_URL`.
+        api_key: Its API key; default `METERHOUSE_API_KEY`.
+        landing_url: Instead of an endpoint, the landing zone itself: an existing folder, or a file://,
+            s3:// or gs:// URL; default `METERHOUSE_LANDING_URL`. Given here it goes before an endpoint in
+            the environment.
         landing_endpoint_url: Address of an S3-compatible store; default `METERHOUSE_LANDING_ENDPOINT_URL`.
         producer: What event files are named after; default the host name.
         flush_seconds: How long an event may wait for others before its file is written.
         batch_size: Most events in one file.
         max_pending: Most events waiting in memory; beyond it new ones are dropped, counted and given to
             `on_drop`.
+        spool_folder: Where events wait on disk while their destination is away, shared by the processes of
+            this machine; default `METERHOUSE_SPOOL_FOLDER`, else a folder of the user's; "off" keeps them
+            in memory.
+        max_spool_bytes: Most bytes that may wait there; beyond it events wait in memory.
         exit_timeout_seconds: How long the end of the process may wait for the last events.
         is_stream_usage_asked: Ask OpenAI chat streams for their usage (`stream_options.include_usage`)
             where the caller did not. This adds one chunk without choices to the stream; without it the
@@ -66,9 +80,15 @@ def configure(
             `METERHOUSE_<FIELD>` in the environment.
     """
     from_environment = environment_settings()
+    if landing_url and not url:
+        from_environment.pop("url", None)
     config = Config(
+        url=url or from_environment.get("url"),
+        api_key=api_key or from_environment.get("api_key"),
         landing_url=landing_url or from_environment.get("landing_url"),
         landing_endpoint_url=landing_endpoint_url or from_environment.get("landing_endpoint_url"),
+        spool_folder=spool_folder if spool_folder is not None else from_environment.get("spool_folder"),
+        max_spool_bytes=max_spool_bytes,
         producer=producer,
         flush_seconds=flush_seconds,
         batch_size=batch_size,
@@ -111,7 +131,7 @@ def record(fields: Mapping[str, Any], attribution: Mapping[str, Any]) -> str:
 
 
 def flush(timeout_seconds: Optional[float] = None) -> bool:
-    """Wait until every event metered so far is written or dropped; False when time runs out first."""
+    """Wait until every event metered so far is sent, on disk or dropped; False when time runs out first."""
     sender = _process.sender
     return sender is None or sender.flush(timeout_seconds)
 
@@ -120,11 +140,11 @@ def stats() -> dict[str, int]:
     """What became of this process's events since `configure`, and our own troubles.
 
     Returns:
-        `metered` = `sent` + `pending` + `dropped`, and `failed`, `undecided`, `unknown_fields` (see
-        `trouble.KINDS`).
+        `metered` = `sent` + `rejected` + `pending` + `spooled` + `dropped`, and `failed`, `undecided`,
+        `unknown_fields` (see `trouble.KINDS`).
     """
-    sender = _process.sender
-    events = sender.counts() if sender else {"metered": 0, "sent": 0, "pending": 0, "dropped": 0}
+    sender = _process.sender or Sender(None, None, Config())
+    events = sender.counts()
     return {**events, **trouble.counts()}
 
 
@@ -144,7 +164,8 @@ def _sender() -> Sender:
     if sender is not None:
         return sender
     config = settings()
-    candidate = Sender(_transport(config), config)
+    transport = _transport(config)
+    candidate = Sender(transport, _spool(config, transport), config)
     # A child of multiprocessing ends without atexit; its own finalizers do run.
     multiprocessing_util.Finalize(None, _drain_at_exit, exitpriority=0)
     with _process.lock:
@@ -154,13 +175,23 @@ def _sender() -> Sender:
 
 
 def _transport(config: Config) -> Optional[Transport]:
-    if config.landing_url is None:
-        return None
-    with trouble.kept_from_caller("opening the landing zone"):
-        return landing.open_landing_zone(
-            config.landing_url, config.landing_endpoint_url, config.producer_name
-        )
+    with trouble.kept_from_caller("opening the destination of events"):
+        if config.url is not None:
+            if config.api_key is None:
+                raise ValueError("an endpoint needs an API key: set METERHOUSE_API_KEY")
+            return Endpoint(config.url, config.api_key)
+        if config.landing_url is not None:
+            return landing.open_landing_zone(
+                config.landing_url, config.landing_endpoint_url, config.producer_name
+            )
     return None
+
+
+def _spool(config: Config, transport: Optional[Transport]) -> Optional[Spool]:
+    folder = config.spool_path
+    if transport is None or folder is None:
+        return None
+    return Spool(folder, transport.destination, config.max_spool_bytes)
 
 
 def _drain_at_exit() -> None:

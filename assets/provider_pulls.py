@@ -1,6 +1,6 @@
 """Provider pulls: one multi-asset per provider, one asset per raw table, derived from the registry.
 
-A materialization syncs every active connection of the provider. A connection that fails never stops the
+A materialization syncs every active connection of the provider that is due. A connection that fails never stops the
 others: its reason stands in the asset check `connections_synced` and in the connection's status.
 """
 
@@ -11,7 +11,7 @@ import dagster as dg
 from assets.resources import Installation
 from dlt_sources.contract import Columns, Dimension, Provider, Report
 from dlt_sources.registry import PROVIDERS
-from meterhouse.connections.sync import SyncResult, sync_provider
+from meterhouse.connections.sync import RoutineSync, sync_due
 
 OWNERS = ["team:data-platform"]
 PULLED_DAYS = "pulled_days"
@@ -41,12 +41,13 @@ def build_provider_assets(provider: Provider) -> dg.AssetsDefinition:
     def pull(
         context: dg.AssetExecutionContext, installation: Installation
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        results = sync_provider(installation.settings(), provider, on_progress=context.log.info)
+        routine = sync_due(installation.settings(), provider, on_progress=context.log.info)
+        results = routine.results
         for table in provider.tables:
             rows = sum(result.row_counts.get(table, 0) for result in results)
             yield dg.MaterializeResult(asset_key=[provider.name, table], metadata={"dagster/row_count": rows})
         yield dg.MaterializeResult(
-            asset_key=anchor, metadata={"connections": dg.MetadataValue.md(_as_table(results))}
+            asset_key=anchor, metadata={"connections": dg.MetadataValue.md(_as_table(routine))}
         )
         failed = [result for result in results if result.error]
         yield dg.AssetCheckResult(
@@ -103,10 +104,14 @@ def _column_schema(columns: Columns) -> dg.TableSchema:
     )
 
 
-def _as_table(results: list[SyncResult]) -> str:
+def _as_table(routine: RoutineSync) -> str:
     lines = [
-        f"| {r.connection} | {r.window.start} to {r.window.end} | {r.row_count} | {r.error or 'ok'} |"
-        for r in results
-        if r.window
+        f"| {result.connection} | {result.window.start} to {result.window.end} | {result.row_count} "
+        f"| {result.request_count} | {result.error or 'ok'} |"
+        for result in routine.results
     ]
-    return "\n".join(["| connection | days | rows | result |", "|---|---|---|---|", *lines])
+    lines += [
+        f"| {name} | | | | not due before {due_at:%Y-%m-%d %H:%M} UTC |"
+        for name, due_at in routine.not_due.items()
+    ]
+    return "\n".join(["| connection | days | rows | requests | result |", "|---|---|---|---|---|", *lines])

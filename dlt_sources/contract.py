@@ -134,6 +134,12 @@ class Provider:
     """Longest silence before a connection counts as Disconnected."""
     history: timedelta = field(default=timedelta(days=30))
     """How far back the first sync of a connection goes."""
+    interval: timedelta = field(default=timedelta(0))
+    """Routine syncs read once in each piece of this length of the UTC day, cut from midnight; 0: each one does."""
+
+    def __post_init__(self) -> None:
+        if not timedelta(0) <= self.interval <= timedelta(days=1):
+            raise ValueError(f"{self.name}: an interval is at most a day, got {self.interval}")
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from tenacity import (
 )
 
 from dlt_sources.errors import Api, broken_contract, http_failure, scrubber
+from dlt_sources.spending import count_request
 
 PAGE_CAP = 1_000
 USER_AGENT = "meterhouse/0.1"
@@ -104,6 +105,7 @@ class PatientSession(Session):
 
     def _attempt(self, request: PreparedRequest, kwargs: dict[str, Any]) -> Response | RequestException:
         """One try. An error is returned, not raised: it holds the signed request, which no traceback may."""
+        count_request()
         try:
             answer: Response = super().send(request, **kwargs)  # type: ignore[no-untyped-call]
         except RequestException as error:

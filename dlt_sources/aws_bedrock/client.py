@@ -24,6 +24,10 @@ from dlt_sources.aws_bedrock.form import AwsBedrockCredentials
 from dlt_sources.contract import Fault, ProviderError
 from dlt_sources.errors import broken_contract, scrubber
 from dlt_sources.http import PAGE_CAP, USER_AGENT, Patience
+from dlt_sources.spending import count_request, requests_spent
+
+COST_EXPLORER = "cost_explorer"
+"""Kind of the requests that cost $0.01 each."""
 
 _OWN_SETTINGS_ONLY: dict[str, tuple[None, None, str | None, None]] = {
     "profile": (None, None, None, None),
@@ -100,8 +104,7 @@ class Account:
         if model.resolved_protocol.endswith("json"):
             read = partial(_read_object, parse_float=str if service == "ce" else float)
             events.register(f"before-parse.{model.service_id.hyphenize()}", read)
-        if service == "ce":
-            events.register("before-send.cost-explorer", _Budget(self.form.max_cost_requests))
+        events.register("before-send", _Budget(self.form.max_cost_requests) if service == "ce" else _count)
         return AwsClient(service, region, raw, scrubber(self.form.secret_access_key.get_secret_value()))
 
 
@@ -126,19 +129,24 @@ def open_account(form: AwsBedrockCredentials, patience: Patience) -> Account:
 
 
 class _Budget:
-    """Counts requests that reach AWS, retries too, and stops before one too many."""
+    """Counts requests that Cost Explorer charges for, retries too, and stops a sync before one too many."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._spent = limit, 0
 
     def __call__(self, **_: Any) -> None:
-        if self._spent >= self._limit:
+        if max(self._spent, requests_spent(COST_EXPLORER)) >= self._limit:
             raise ProviderError(
                 Fault.CONTRACT,
-                f"Cost Explorer was asked {self._limit} times for one table and has more pages; each costs $0.01.",
+                f"Cost Explorer was asked {self._limit} times in one sync and has more pages; each costs $0.01.",
                 "Pull fewer days at once, or raise `max_cost_requests` in the connection.",
             )
         self._spent += 1
+        count_request(COST_EXPLORER)
+
+
+def _count(**_: Any) -> None:
+    count_request()
 
 
 def _read_object(response_dict: dict[str, Any], parse_float: Callable[[str], Any], **_: Any) -> None:

@@ -53,8 +53,8 @@ class AwsBedrockCredentials(Credentials):
         default=50,
         ge=5,
         le=10_000,
-        title="Cost Explorer requests per table",
-        description="A sync stops rather than ask more often for one table; AWS charges $0.01 a request.",
+        title="Cost Explorer requests per sync",
+        description="A sync stops rather than ask Cost Explorer more often; AWS charges $0.01 a request.",
     )
     endpoint_url: BaseUrl | None = Field(
         default=None,

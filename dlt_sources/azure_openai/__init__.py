@@ -61,6 +61,7 @@ def build_provider(clock: Clock = utc_now, patience: Patience | None = None) -> 
         check=check,
         lookback=timedelta(days=37),
         freshness=timedelta(days=5),
+        interval=timedelta(hours=6),
     )
 
 

@@ -51,6 +51,7 @@ def build_provider(clock: Clock = utc_now, patience: Patience | None = None) -> 
         check=check,
         lookback=timedelta(days=30),
         freshness=timedelta(days=3),
+        interval=timedelta(hours=6),
     )
 
 

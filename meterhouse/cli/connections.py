@@ -4,7 +4,7 @@ What belongs here: asking, answering, confirming. What does not: what any of it 
 (`meterhouse/connections/`).
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +22,7 @@ from meterhouse.cli.output import (
     say,
     tell_error,
 )
-from meterhouse.connections import form, registry
+from meterhouse.connections import form, registry, sync_log
 from meterhouse.connections.overview import Overview, overview
 from meterhouse.settings import Settings
 
@@ -108,7 +108,7 @@ def add(
             f"The demo made {settings.home_path}, and its small world stays in the reports beside {name}. It is yours "
             "now: no demo replaces it any more. For a clean start set METERHOUSE_HOME to another folder."
         )
-    _print_details(_overview_of(settings, name), as_json)
+    _print_details(settings, _overview_of(settings, name), as_json)
 
 
 @connections_app.command("list")
@@ -130,7 +130,8 @@ def list_command(as_json: JsonFlag = False) -> None:
 @errors_in_words()
 def show(name: Name, as_json: JsonFlag = False) -> None:
     """Everything about one connection, except its secrets: those are never shown again."""
-    _print_details(_overview_of(Settings(), name), as_json)
+    settings = Settings()
+    _print_details(settings, _overview_of(settings, name), as_json)
 
 
 @connections_app.command("test")
@@ -229,7 +230,7 @@ def rotate(
     ):
         registry.rotate(settings, name, values, is_checked=not no_check)
     say(f"Replaced the credentials of {name}.")
-    _print_details(_overview_of(settings, name), as_json)
+    _print_details(settings, _overview_of(settings, name), as_json)
 
 
 def _set_paused(name: str, is_paused: bool, as_json: bool) -> None:
@@ -245,8 +246,12 @@ def _overview_of(settings: Settings, name: str) -> Overview:
     return next(one for one in overview(settings, datetime.now(UTC)) if one.connection.name == name)
 
 
-def _print_details(one: Overview, as_json: bool) -> None:
-    connection = one.connection
+def _print_details(settings: Settings, one: Overview, as_json: bool) -> None:
+    connection, now = one.connection, datetime.now(UTC)
+    last_requests, recent_requests = sync_log.requests_spent(
+        settings, connection.id, now - timedelta(days=30)
+    )
+    provider = PROVIDERS.get(connection.provider)
     details = one.as_json() | {
         "id": connection.id,
         "account_id": connection.account_id,
@@ -256,6 +261,9 @@ def _print_details(one: Overview, as_json: bool) -> None:
         "is_paused": connection.is_paused,
         "created_at": connection.created_at,
         "checked_at": connection.checked_at,
+        "requests_last_sync": last_requests,
+        "requests_30_days": recent_requests,
+        "next_routine_sync_at": provider and sync_log.due_at(settings, connection, provider, now),
     }
     if as_json:
         print_json(details)

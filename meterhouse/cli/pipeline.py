@@ -28,7 +28,8 @@ def sync(
 ) -> None:
     """Pull usage and cost of connections now.
 
-    The first time that is their history, afterwards a look back over days that may have been restated.
+    The first time that is their history, afterwards a look back over days that may have been restated. The schedule of
+    `meterhouse up` waits for the provider's interval (`meterhouse connections show`); this never does.
     """
     settings = Settings()
     chosen = [registry.get(settings, name) for name in names] if names else registry.find(settings)
@@ -48,7 +49,7 @@ def sync(
     if is_json:
         print_json([_as_json(result) for result in results])
     else:
-        columns = ("connection", "first day", "last day", "rows", "result", "next step")
+        columns = ("connection", "first day", "last day", "rows", "requests", "result", "next step")
         print_table(
             columns, (tuple(_as_json(result).values()) for result in results), empty=_nothing(settings)
         )
@@ -68,6 +69,7 @@ def _as_json(result: SyncResult) -> dict[str, Any]:
         "from": result.window.start,
         "to": result.window.days[-1],
         "rows": result.row_count,
+        "requests": result.request_count,
         "result": result.error or "synced",
         "next_step": result.next_step,
     }

@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from dlt_sources.contract import Fault, Provider, ProviderError, Window
 from dlt_sources.source import PulledDays, build_source, pulled_days_source
+from dlt_sources.spending import counted_requests
 from meterhouse.connections import registry, sync_log
 from meterhouse.connections.form import known_provider
 from meterhouse.control.tables import ConnectionRow
@@ -27,11 +28,12 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class SyncResult:
-    """One connection's pull: the days asked for, rows per table, and why it failed when it did."""
+    """One connection's pull: the days asked for, rows per table, requests sent, and why it failed when it did."""
 
     connection: str
     window: Window
     row_counts: dict[str, int] = field(default_factory=dict)
+    request_count: int = 0
     error: str | None = None
     next_step: str | None = None
 
@@ -41,12 +43,27 @@ class SyncResult:
         return sum(self.row_counts.values())
 
 
-def sync_provider(
-    settings: Settings, provider: Provider, on_progress: Tell = lambda _: None
-) -> list[SyncResult]:
-    """Sync every connection of the provider that is not paused; one that fails never stops the others."""
-    connections = [row for row in registry.find(settings, provider.name) if not row.is_paused]
-    return [sync(settings, row, on_progress=on_progress) for row in connections]
+@dataclass(frozen=True)
+class RoutineSync:
+    """A provider's routine sync: the pulls that were due, and when the other connections are, by name."""
+
+    results: list[SyncResult]
+    not_due: dict[str, datetime]
+
+
+def sync_due(settings: Settings, provider: Provider, on_progress: Tell = lambda _: None) -> RoutineSync:
+    """Sync each connection of the provider that is due and not paused; one that fails never stops the others."""
+    routine = RoutineSync([], {})
+    for connection in registry.find(settings, provider.name):
+        if connection.is_paused:
+            continue
+        due_at = sync_log.due_at(settings, connection, provider, datetime.now(UTC))
+        if due_at is None:
+            routine.results.append(sync(settings, connection, on_progress=on_progress))
+        else:
+            routine.not_due[connection.name] = due_at
+            on_progress(f"{connection.name}: not due before {due_at:%Y-%m-%d %H:%M} UTC")
+    return routine
 
 
 def sync(
@@ -75,19 +92,30 @@ def sync(
     with FileLock(settings.home_path / f"sync-{connection.id}.lock"):
         run_id = sync_log.start(settings, connection.id, window, now)
         on_progress(f"{connection.name}: pulling {window.start} to {window.end}")
-        try:
-            row_counts, pulled = _pull(settings, provider, connection, window)
-        except Exception as error:
-            fault, message, next_step = _explained(error, connection)
-            sync_log.fail(settings, run_id, fault, message, next_step, datetime.now(UTC))
-            if not isinstance(_cause(error), ProviderError):
-                raise
-            on_progress(f"{connection.name}: {message}")
-            return SyncResult(connection.name, window, error=message, next_step=next_step)
+        with counted_requests() as spent:
+            try:
+                row_counts, pulled = _pull(settings, provider, connection, window)
+            except Exception as error:
+                fault, message, next_step = _explained(error, connection)
+                ended_at = datetime.now(UTC)
+                sync_log.fail(settings, run_id, fault, message, next_step, ended_at, spent.request_count)
+                if not isinstance(_cause(error), ProviderError):
+                    raise
+                on_progress(f"{connection.name}: {message}")
+                return SyncResult(
+                    connection.name,
+                    window,
+                    request_count=spent.request_count,
+                    error=message,
+                    next_step=next_step,
+                )
+        result = SyncResult(connection.name, window, row_counts, spent.request_count)
         last_data_day = max((row["day"] for row in pulled.versions if row["row_count"]), default=None)
-        sync_log.succeed(settings, run_id, sum(row_counts.values()), last_data_day, datetime.now(UTC))
-        on_progress(f"{connection.name}: {sum(row_counts.values())} rows")
-        return SyncResult(connection.name, window, row_counts)
+        sync_log.succeed(
+            settings, run_id, result.row_count, last_data_day, datetime.now(UTC), result.request_count
+        )
+        on_progress(f"{connection.name}: {result.row_count} rows, {result.request_count} requests")
+        return result
 
 
 def _pull(

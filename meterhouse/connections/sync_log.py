@@ -4,13 +4,13 @@ What belongs here: rows of `sync_runs`. What does not: pulling (`sync.py`), judg
 (`status.py`).
 """
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from uuid_utils import uuid7
 
-from dlt_sources.contract import Fault, Provider, Window
+from dlt_sources.contract import LASTING_FAULTS, Fault, Provider, Window
 from meterhouse.control.database import reading, session
 from meterhouse.control.tables import ConnectionRow, SyncRunRow
 from meterhouse.errors import UsageError
@@ -18,6 +18,7 @@ from meterhouse.settings import Settings
 
 RUNNING, SUCCEEDED, FAILED = "running", "succeeded", "failed"
 ONE_DAY = timedelta(days=1)
+_UNMENDED_BY_WAITING = LASTING_FAULTS | {Fault.CONTRACT}
 
 
 def start(settings: Settings, connection_id: str, window: Window, now: datetime) -> str:
@@ -39,7 +40,12 @@ def start(settings: Settings, connection_id: str, window: Window, now: datetime)
 
 
 def succeed(
-    settings: Settings, run_id: str, row_count: int, last_data_day: date | None, now: datetime
+    settings: Settings,
+    run_id: str,
+    row_count: int,
+    last_data_day: date | None,
+    now: datetime,
+    request_count: int = 0,
 ) -> None:
     """Note that the run loaded every day of its window.
 
@@ -49,14 +55,27 @@ def succeed(
         row_count: Rows pulled, over all reports.
         last_data_day: Newest day that had rows; None when the account had no usage.
         now: When it ended.
+        request_count: Requests that left for the provider.
     """
     _finish(
-        settings, run_id, status=SUCCEEDED, row_count=row_count, last_data_day=last_data_day, ended_at=now
+        settings,
+        run_id,
+        status=SUCCEEDED,
+        row_count=row_count,
+        last_data_day=last_data_day,
+        ended_at=now,
+        request_count=request_count,
     )
 
 
 def fail(
-    settings: Settings, run_id: str, fault: Fault | None, message: str, next_step: str | None, now: datetime
+    settings: Settings,
+    run_id: str,
+    fault: Fault | None,
+    message: str,
+    next_step: str | None,
+    now: datetime,
+    request_count: int = 0,
 ) -> None:
     """Note that the run failed.
 
@@ -67,6 +86,7 @@ def fail(
         message: One sentence, without secrets.
         next_step: How to mend it.
         now: When it ended.
+        request_count: Requests that left for the provider.
     """
     _finish(
         settings,
@@ -76,7 +96,46 @@ def fail(
         message=message,
         next_step=next_step,
         ended_at=now,
+        request_count=request_count,
     )
+
+
+def due_at(
+    settings: Settings, connection: ConnectionRow, provider: Provider, now: datetime
+) -> datetime | None:
+    """When the next routine sync of a connection is due; None when it is now.
+
+    One is due in each of the provider's intervals. A run that failed for a passing reason, or on our side, is
+    tried again at once; one that waiting does not mend is not, since every try may cost money, unless the
+    credentials were proven good since. A run begun in the future tells of a clock that was wrong, and nothing else.
+    """
+    if not provider.interval:
+        return None
+    with reading(settings) as opened:
+        last = opened.scalar(
+            select(SyncRunRow)
+            .where(SyncRunRow.connection_id == connection.id, SyncRunRow.ended_at.is_not(None))
+            .order_by(SyncRunRow.ended_at.desc(), SyncRunRow.id.desc())
+            .limit(1)
+        )
+    if last is None or last.ended_at is None or last.window_end <= last.started_at.date():
+        return None
+    was_proven_since = connection.checked_at is not None and connection.checked_at > last.ended_at
+    if last.status == FAILED and (last.fault not in _UNMENDED_BY_WAITING or was_proven_since):
+        return None
+    next_due = _next_interval(last.started_at, provider.interval)
+    return next_due if last.started_at <= now < next_due else None
+
+
+def requests_spent(settings: Settings, connection_id: str, since: datetime) -> tuple[int | None, int]:
+    """Requests of the last run that ended, None without one, and of all runs that began since a time."""
+    ended = (SyncRunRow.connection_id == connection_id, SyncRunRow.request_count.is_not(None))
+    with reading(settings) as opened:
+        last = opened.scalar(
+            select(SyncRunRow.request_count).where(*ended).order_by(SyncRunRow.ended_at.desc()).limit(1)
+        )
+        spent = select(func.sum(SyncRunRow.request_count)).where(*ended, SyncRunRow.started_at >= since)
+        return last, int(opened.scalar(spent) or 0)
 
 
 def telling_runs(opened: Session, connection_id: str) -> list[SyncRunRow]:
@@ -152,6 +211,12 @@ def _next_first_day(settings: Settings, connection: ConnectionRow, provider: Pro
             break
         uncovered = max(uncovered, end_day)
     return uncovered - max(provider.lookback, ONE_DAY)
+
+
+def _next_interval(moment: datetime, interval: timedelta) -> datetime:
+    """When the piece of the UTC day that a moment lies in ends."""
+    midnight = datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
+    return min(midnight + ((moment - midnight) // interval + 1) * interval, midnight + ONE_DAY)
 
 
 def _finish(settings: Settings, run_id: str, **outcome: object) -> None:

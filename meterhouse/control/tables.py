@@ -97,11 +97,26 @@ class SyncRunRow(Base):
     status: Mapped[str] = mapped_column(String(20))
     """running, succeeded or failed."""
     row_count: Mapped[int | None] = mapped_column(BigInteger)
+    request_count: Mapped[int | None] = mapped_column(BigInteger)
+    """Requests that left for the provider, tries included; None while it runs."""
     last_data_day: Mapped[date | None]
     """Newest day of the window that had rows."""
     fault: Mapped[str | None] = mapped_column(String(20))
     message: Mapped[str | None] = mapped_column(Text)
     next_step: Mapped[str | None] = mapped_column(Text)
+
+
+class ImportedLogRow(Base):
+    """One object of call logs in a provider's storage that was brought into the landing zone."""
+
+    __tablename__ = "imported_logs"
+
+    url: Mapped[str] = mapped_column(String(1300), primary_key=True)
+    """`s3://bucket/key` of the object."""
+    landing_url: Mapped[str] = mapped_column(String(1000))
+    """The file it became, relative to the landing zone."""
+    line_count: Mapped[int] = mapped_column(BigInteger)
+    imported_at: Mapped[datetime]
 
 
 class LandingFileRow(Base):

@@ -1,5 +1,6 @@
 """The sync log: which days are asked for next, so that none is ever left out."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -173,3 +174,78 @@ def test_a_run_keeps_what_was_asked_and_how_it_ended(settings, api):
     )
     assert (run.window_start, run.window_end) == (TODAY - PROVIDER.history, TODAY + ONE_DAY)
     assert run.ended_at == at(TODAY)
+
+
+def rhythm(hours):
+    return replace(PROVIDER, interval=timedelta(hours=hours))
+
+
+def run_at(settings, connection, moment, fault=None, requests=4, window=None):
+    window = window or Window(moment.date() - ONE_DAY, moment.date() + ONE_DAY)
+    run = sync_log.start(settings, connection.id, window, moment)
+    if fault is None:
+        sync_log.succeed(settings, run, 7, moment.date(), moment, requests)
+    else:
+        sync_log.fail(settings, run, fault, "It was away.", "Wait.", moment, requests)
+
+
+def test_a_routine_sync_is_due_once_in_each_piece_of_the_day_however_late_it_began(settings, api):
+    connection = connect(settings, api)
+    morning = at(TODAY)
+    assert sync_log.due_at(settings, connection, rhythm(8), morning) is None
+    run_at(settings, connection, morning.replace(hour=15, minute=59))
+    for hour, expected in ((15, None), (16, None)):
+        now = morning.replace(hour=hour, minute=59, second=30)
+        due = sync_log.due_at(settings, connection, rhythm(8), now)
+        assert due == (morning.replace(hour=16) if hour == 15 else expected)
+    assert sync_log.due_at(settings, connection, rhythm(24), morning.replace(hour=23)) == at(
+        TODAY + ONE_DAY
+    ).replace(hour=0)
+    assert sync_log.due_at(settings, connection, PROVIDER, morning.replace(hour=16)) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_due"),
+    [
+        (Fault.UNAVAILABLE, True),
+        (Fault.RATE_LIMITED, True),
+        (Fault.PERMISSION, False),
+        (Fault.CREDENTIALS, False),
+        (Fault.CONTRACT, False),
+    ],
+)
+def test_a_failed_pull_is_tried_again_at_once_only_where_waiting_mends_it(settings, api, fault, is_due):
+    connection, now = connect(settings, api), at(TODAY)
+    run_at(settings, connection, now, fault)
+    assert (sync_log.due_at(settings, connection, rhythm(8), now + timedelta(hours=1)) is None) == is_due
+
+
+def test_credentials_that_were_proven_since_are_tried_at_once(settings, api):
+    connection, now = connect(settings, api), at(TODAY)
+    run_at(settings, connection, now - timedelta(minutes=9), Fault.PERMISSION)
+    connection.checked_at = now
+    assert sync_log.due_at(settings, connection, rhythm(8), now + timedelta(minutes=1)) is None
+
+
+def test_neither_old_days_pulled_by_hand_nor_a_clock_that_was_ahead_put_a_routine_sync_off(settings, api):
+    connection, now = connect(settings, api), at(TODAY)
+    run_at(settings, connection, now, window=Window(TODAY - 9 * ONE_DAY, TODAY - 7 * ONE_DAY))
+    assert sync_log.due_at(settings, connection, rhythm(8), now) is None
+    run_at(settings, connection, now + 400 * ONE_DAY)
+    assert sync_log.due_at(settings, connection, rhythm(8), now) is None
+
+
+def test_requests_of_good_and_failed_pulls_are_kept(settings, api):
+    connection, now = connect(settings, api), at(TODAY)
+    assert sync_log.requests_spent(settings, connection.id, now) == (None, 0)
+    run_at(settings, connection, now - 40 * ONE_DAY, requests=100)
+    run_at(settings, connection, now - ONE_DAY, requests=9)
+    run_at(settings, connection, now, Fault.UNAVAILABLE, requests=5)
+    sync_log.start(settings, connection.id, Window(TODAY, TODAY + ONE_DAY), now)
+    assert sync_log.requests_spent(settings, connection.id, now - 30 * ONE_DAY) == (5, 14)
+
+
+def test_intervals_divide_the_day_and_leave_time_before_a_connection_counts_as_silent():
+    for provider in PROVIDERS.values():
+        assert not provider.interval or timedelta(days=1) % provider.interval == timedelta(0)
+        assert 2 * provider.interval < provider.freshness

@@ -13,6 +13,7 @@ from dlt_sources import aws_bedrock
 from dlt_sources.aws_bedrock.form import AwsBedrockCredentials
 from dlt_sources.contract import Fault, ProviderError
 from dlt_sources.http import Patience
+from dlt_sources.spending import counted_requests
 from sandbox.aws_bedrock.api import aws_bedrock_app
 from sandbox.aws_bedrock.books import BedrockBooks, BedrockDesk, BilledLine, InferenceProfile, MetricPoint
 from sandbox.faults import EndlessPaging
@@ -281,7 +282,7 @@ def test_a_page_that_repeats_under_a_new_token_is_not_counted_twice(aws):
     assert "on 2026-10-01 twice" in failure(aws).message
 
 
-def test_a_table_stops_at_its_budget_of_paid_requests_retries_included(aws, desk):
+def test_a_sync_stops_at_its_budget_of_paid_requests_retries_included(aws, desk):
     desk.page_size = 1
     desk.books.lines = [line("1", f"USE1-M{n}-input-tokens") for n in range(20)]
     desk.faults.rate_limited_requests = 1
@@ -289,6 +290,20 @@ def test_a_table_stops_at_its_budget_of_paid_requests_retries_included(aws, desk
     assert "asked 7 times" in error.message
     assert "max_cost_requests" in error.next_step
     assert len(desk.requests) == 7
+
+
+def test_the_tables_of_one_sync_share_its_budget_and_every_request_is_counted(aws, desk):
+    desk.books.lines = [line("1")]
+    with counted_requests() as spent:
+        pulled(aws, "costs")
+        pulled(aws, "token_metrics", 1, RECENT)
+        assert (spent.by_kind["cost_explorer"], spent.request_count) == (3, len(desk.requests))
+        desk.page_size = 1
+        desk.books.lines = [line("1", f"USE1-M{n}-input-tokens") for n in range(20)]
+        error = failure(aws, max_cost_requests=5)
+    assert "asked 5 times in one sync" in error.message
+    assert spent.by_kind["cost_explorer"] == 5
+    assert spent.request_count == len(desk.requests)
 
 
 def test_an_amount_that_is_missing_or_without_currency_stops_the_pull(aws):

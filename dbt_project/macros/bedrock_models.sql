@@ -7,7 +7,7 @@ regexp_replace(
         regexp_replace(lower({{ id }}), '^.*/', ''),
         '^((us|us-gov|eu|apac|global|jp|au|ca|in|sa|me|af|mx|il)\.)?[a-z0-9]+\.', ''
     ),
-    '(-[0-9]{8})?((-v[02-9][0-9]*)|-v?1)?(:[0-9a-z]+)*$', '\3'
+    '(-[0-9]{8})?((-v[02-9][0-9]*)?(:[0-9a-z]+)*|-v1(:[0-9a-z]+)*|-1(:[0-9a-z]+)+)$', '\3'
 )
 {%- endmacro %}
 

@@ -4,6 +4,9 @@ Run: `python -m meterhouse.pricing.import_genai_prices`. What belongs here: flat
 does not: reading the seeds (`book.py`). Only what the source says is written: a tier, a cache duration or a
 modality without a price there has no row, and its events stay unpriced.
 
+What differs between the source and us is a table here: names of providers, what a model is called where its bill
+leaves parts of its id out, and where a provider charges what another one lists.
+
 A tier's sheet starts where the source first gives that tier a price of its own; what the tier does not
 override it takes from the standard sheet of the day, as the source does (contract focus-prices-otel §2).
 """
@@ -11,6 +14,7 @@ override it takes from the standard sheet of the day, as the source does (contra
 import csv
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
 from importlib.metadata import version
@@ -18,6 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from genai_prices.data import providers
 from genai_prices.types import (
     ClauseEquals,
@@ -25,14 +30,24 @@ from genai_prices.types import (
     ClauseStartsWith,
     ModelInfo,
     ModelPrice,
-    Provider,
     StartDateConstraint,
     TieredPrices,
 )
 
 from meterhouse.pricing.book import SEEDS_FOLDER
+from meterhouse.pricing.models import model_name
 
-PROVIDERS = ("openai", "anthropic")
+PROVIDERS = {
+    "anthropic": "anthropic",
+    "openai": "openai",
+    "azure_openai": "azure",
+    "aws_bedrock": "aws",
+    "google": "google",
+    "openrouter": "openrouter",
+}
+"""Our providers, and what the source calls each."""
+LISTED_ELSEWHERE = {"azure_openai": "openai"}
+"""Whose standard prices hold for the models that the source lists not here but, as it says, there."""
 RETRIEVED_AT = "2026-11-23T00:00:00Z"
 """When the installed release was fetched; changes with it."""
 
@@ -69,6 +84,7 @@ UNITS: dict[str, tuple[str, Decimal]] = {
     "input_audio_mtok": ("audio_input", _MILLION),
     "output_audio_mtok": ("audio_output", _MILLION),
     "input_image_mtok": ("image_input", _MILLION),
+    "input_video_mtok": ("video_input", _MILLION),
     "output_image_mtok": ("image_output", _MILLION),
     "input_mchars": ("characters", _MILLION),
     "audio_hours": ("audio_seconds", _HOUR_SECONDS),
@@ -77,9 +93,18 @@ UNITS: dict[str, tuple[str, Decimal]] = {
 }
 """The source's price keys as our token types, and the units their prices are per."""
 
-_NO_BUCKET = ("input_audio_hours", "cache_audio_read_mtok", "cache_image_read_mtok")
-"""Price keys left out: audio hours are priced once, and events have no bucket for cached audio or images."""
+_NO_BUCKET = (
+    "input_audio_hours",
+    "cache_audio_read_mtok",
+    "cache_image_read_mtok",
+    "output_video_mtok",
+    "output_reasoning_mtok",
+)
+"""Price keys left out: audio hours are priced once, and events have no bucket for the others."""
+_NOT_ALL_OUTPUT = "output_reasoning_mtok"
+"""Where reasoning has a price of its own, output has no single price: none is written."""
 
+_SOURCES = {source.id: source for source in providers}
 _ENDINGS = {"openai": ("", "-preview"), "anthropic": ("", "-latest")}
 """What providers append to the prefix of a `starts_with` clause to make a real model name."""
 
@@ -88,26 +113,52 @@ Row = dict[str, str]
 
 def main(folder: Path = SEEDS_FOLDER) -> None:
     """Write `price_book.csv` and `model_aliases.csv` into the folder."""
-    chosen = [provider for provider in providers if provider.id in PROVIDERS]
-    prices = [
-        row for provider in chosen for model in provider.models for row in _model_rows(provider.id, model)
-    ]
-    aliases = [row for provider in chosen for row in _alias_rows(provider)]
+    listed = [(provider, name, model) for provider in PROVIDERS for name, model in listed_models(provider)]
+    prices = [row for provider, name, model in listed for row in _model_rows(provider, name, model)]
+    aliases = [row for provider, name, model in listed for row in _alias_rows(provider, name, model)]
     _write(folder / "price_book.csv", PRICE_COLUMNS, prices)
     _write(folder / "model_aliases.csv", ["provider", "alias", "model"], aliases)
 
 
-def _model_rows(provider_id: str, model: ModelInfo) -> Iterator[Row]:
+def listed_models(provider: str) -> Iterator[tuple[str, ModelInfo]]:
+    """Canonical names of the models that one of our providers charges, and what the source says of each.
+
+    Bedrock's ids lose region, vendor and version, as its bill names none of them. Of the two prices that the source
+    then gives for one name the global one counts: a call kept in its region costs more than the book says.
+    OpenRouter's models are named `vendor/model`; the source's older names without a vendor are on no bill.
+    """
+    own = _SOURCES[PROVIDERS[provider]].models
+    if provider == "aws_bedrock":
+        by_name = {bare_name(model.id.replace("regional.", "us.")): model for model in own}
+        by_name |= {bare_name(model.id): model for model in own if not model.id.startswith("regional.")}
+        yield from by_name.items()
+    elif provider == "openrouter":
+        yield from ((model.id, model) for model in own if "/" in model.id)
+    else:
+        yield from ((model.id, model) for model in own)
+    if provider in LISTED_ELSEWHERE:
+        for model in _SOURCES[PROVIDERS[LISTED_ELSEWHERE[provider]]].models:
+            if _SOURCES[PROVIDERS[provider]].find_model(model.id) is None:
+                yield model.id, replace(model, price_variants=None)
+
+
+def bare_name(model_id: str) -> str:
+    """A Bedrock id as its canonical name."""
+    names = pl.DataFrame({"provider": ["aws_bedrock"], "raw_model": [model_id]})
+    return str(names.select(model_name()).item())
+
+
+def _model_rows(provider: str, name: str, model: ModelInfo) -> Iterator[Row]:
     for tier, context in TIER_CONTEXTS.items():
         starts = _sheet_starts(model, context)
         for start, end in pairwise([*starts, None]):
             prices = model.get_prices(datetime.combine(start or date.min, time(), UTC), context)
             sheet = list(_sheet_rows(prices))
-            stamp = _price_version(provider_id, model.id, tier, start, sheet)
+            stamp = _price_version(provider, name, tier, start, sheet)
             for token_type, above, unit_price in sheet:
                 values = (
-                    provider_id,
-                    model.id,
+                    provider,
+                    name,
                     tier,
                     token_type,
                     above,
@@ -143,7 +194,9 @@ def _start(constraint: Any) -> date | None:
 
 def _sheet_rows(prices: ModelPrice) -> Iterator[tuple[str, str, str]]:
     """Token type, threshold and unit price of a sheet; every threshold is a full list."""
-    given = {key: price for key, price in vars(prices).items() if price is not None and key not in _NO_BUCKET}
+    said = {key: price for key, price in vars(prices).items() if price is not None}
+    left_out = {*_NO_BUCKET, "output_mtok"} if _NOT_ALL_OUTPUT in said else {*_NO_BUCKET}
+    given = {key: price for key, price in said.items() if key not in left_out}
     tiered = [price for price in given.values() if isinstance(price, TieredPrices)]
     for above in sorted({0, *(tier.start for price in tiered for tier in price.tiers)}):
         for key, price in given.items():
@@ -163,10 +216,10 @@ def _plain(unit_price: Decimal) -> str:
 
 
 def _price_version(
-    provider_id: str, model: str, tier: str, start: date | None, sheet: list[tuple[str, str, str]]
+    provider: str, model: str, tier: str, start: date | None, sheet: list[tuple[str, str, str]]
 ) -> tuple[str, str, str, str]:
     """Version (a hash: equal prices keep their version), source, its version, day of retrieval."""
-    content = repr((provider_id, model, tier, _day(start), sorted(sheet)))
+    content = repr((provider, model, tier, _day(start), sorted(sheet)))
     source_version = version("genai-prices")
     return hashlib.sha256(content.encode()).hexdigest()[:12], "genai-prices", source_version, RETRIEVED_AT
 
@@ -175,14 +228,14 @@ def _day(day: date | None) -> str:
     return "" if day is None else f"{day:%Y-%m-%d}T00:00:00Z"
 
 
-def _alias_rows(provider: Provider) -> Iterator[Row]:
+def _alias_rows(provider: str, name: str, model: ModelInfo) -> Iterator[Row]:
     """Names that can be listed and that the source itself resolves to the model; every model names itself."""
-    for model in provider.models:
-        names = {model.id, *_listed_names(model.match, _ENDINGS[provider.id])}
-        for name in sorted(names):
-            found = provider.find_model(name)
-            if name == model.id or (found is not None and found.id == model.id):
-                yield {"provider": provider.id, "alias": name.lower(), "model": model.id}
+    source = _SOURCES[PROVIDERS[provider]]
+    listed = () if provider == "aws_bedrock" else _listed_names(model.match, _ENDINGS.get(provider, ("",)))
+    for alias in sorted({name, *listed}):
+        found = source.find_model(alias, all_providers=providers)
+        if alias == name or (found is not None and found.id == model.id):
+            yield {"provider": provider, "alias": alias.lower(), "model": name}
 
 
 def _listed_names(clause: Any, endings: tuple[str, ...]) -> Iterator[str]:

@@ -2,13 +2,36 @@
 
 What belongs here: the rule. What does not: the aliases themselves (`dbt_project/seeds/model_aliases.csv`).
 
-The rule: lower-cased and trimmed; when that is an alias of the provider, its model; else without a trailing
-date (`-YYYY-MM-DD` or `-YYYYMMDD`), when that is an alias, its model; else the lower-cased name itself.
+The rule: lower-cased and trimmed, an id freed of what stands around the name in it; when that is an alias of the
+provider, its model; else without a trailing date (`-YYYY-MM-DD` or `-YYYYMMDD`), when that is an alias, its model;
+else the name itself. dbt meets Bedrock's ids in its metrics (`bedrock_model_of_id`), events reach it with their model.
 """
 
 import polars as pl
 
 TRAILING_DATE = r"-\d{4}-?\d{2}-?\d{2}$"
+_PATH = r"^.*/"
+_REGION_AND_VENDOR = r"^((us|us-gov|eu|apac|global|jp|au|ca|in|sa|me|af|mx|il)\.)?[a-z0-9]+\."
+_VERSION = r"(-[0-9]{8})?((-v[02-9][0-9]*)?(:[0-9a-z]+)*|-v1(:[0-9a-z]+)*|-1(:[0-9a-z]+)+)$"
+_SNAPSHOT = r"@.*$"
+
+
+def model_name() -> pl.Expr:
+    """The name in `raw_model`: lower-cased, and without what ids of Bedrock and Vertex AI have around it.
+
+    `us.anthropic.claude-sonnet-4-5-20250929-v1:0`, or that at the end of an ARN, is `claude-sonnet-4-5`;
+    `publishers/anthropic/models/claude-sonnet-4-5@20250929` is `claude-sonnet-4-5`.
+    """
+    lowered = pl.col("raw_model").str.strip_chars().str.to_lowercase()
+    last = lowered.str.replace(_PATH, "")
+    bedrock = last.str.replace(_REGION_AND_VENDOR, "").str.replace(_VERSION, "${3}")
+    return (
+        pl.when(pl.col("provider") == "aws_bedrock")
+        .then(bedrock)
+        .when(pl.col("provider") == "google")
+        .then(last.str.replace(_SNAPSHOT, ""))
+        .otherwise(lowered)
+    )
 
 
 def with_canonical_model(names: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
@@ -18,11 +41,10 @@ def with_canonical_model(names: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataF
         names: any frame with the two columns; row order is kept.
         aliases: `provider`, `alias` (lower case, one row each), `model`.
     """
-    lowered = pl.col("raw_model").str.strip_chars().str.to_lowercase()
     distinct = (
         names.select("provider", "raw_model")
         .unique()
-        .with_columns(lowered=lowered, undated=lowered.str.replace(TRAILING_DATE, ""))
+        .with_columns(lowered=model_name(), undated=model_name().str.replace(TRAILING_DATE, ""))
     )
     resolved = (
         distinct.join(aliases, how="left", left_on=["provider", "lowered"], right_on=["provider", "alias"])

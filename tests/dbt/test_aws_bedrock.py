@@ -91,7 +91,7 @@ BILLED = [line(name) for name in NATIVE] + [
     line(f"USE1-MP:USE1_{body}-Units", service=SONNET) for body in MARKETPLACE
 ]
 SCALED = [
-    line("USE1-NovaMicro-input-tokens", "0.0101516483", quantity="12.689"),
+    line("USE1-NovaPro-input-tokens", "0.0101516483", quantity="12.689"),
     line("USE1-MP:USE1_InputTokenCount-Units", "1.5", SONNET, "0.5"),
     line("USE1-MP:USE1_OutputTokenCount-Units", "1.25", HAIKU, "1000"),
     line("USE1-MP:USE1_created_image_stable-image-ultra-Units", "0.28", IMAGES, "2"),
@@ -114,6 +114,7 @@ POINTS = [
     point("Invocations", 3),
     point("InputTokenCount", 10, "us.anthropic.claude-haiku-4-5-20251001-v1:0"),
     point("InputTokenCount", 20, "anthropic.claude-3-5-sonnet-20241022-v2:0"),
+    point("InputTokenCount", 40, "anthropic.claude-opus-4-1"),
     point("InputTokenCount", 30, "app-profile-1"),
     point("SomethingNew", 9),
     point("OutputTokens", 4, "openai.gpt-oss-120b-1:0", namespace="AWS/BedrockMantle", project="search"),
@@ -184,7 +185,7 @@ def test_native_lines_count_thousands_marketplace_lines_millions_and_images_them
         for row in charges(warehouse, SCALED_DAY)
     }
     assert found == {
-        ("nova-micro", "input"): (Decimal(12689), "tokens", Decimal("0.0101516483")),
+        ("nova-pro", "input"): (Decimal(12689), "tokens", Decimal("0.0101516483")),
         ("claude-sonnet-4-5", "input"): (Decimal(500000), "tokens", Decimal("1.5")),
         ("claude-3-haiku", "output"): (None, None, Decimal("1.25")),
         ("stable-image-ultra", "images"): (Decimal(2), "images", Decimal("0.28")),
@@ -223,5 +224,6 @@ def test_metrics_become_usage_per_day_and_a_profile_counts_for_its_model(warehou
         ("nova-pro", "unmapped", None): 9,
         ("claude-haiku-4-5", "input", None): 10,
         ("claude-3-5-sonnet-v2", "input", None): 20,
+        ("claude-opus-4-1", "input", None): 40,
         ("gpt-oss-120b", "output", "search"): 4,
     }

@@ -19,8 +19,16 @@ from meterhouse.pricing.models import with_canonical_model
 from meterhouse.pricing.price import price_events
 
 PRICES = list(csv.DictReader((SEEDS_FOLDER / "price_book.csv").open()))
+PRICES_OF: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+for price in PRICES:
+    PRICES_OF.setdefault((price["provider"], price["model"], price["tier"]), []).append(price)
 BOOK = load_price_book()
-CURRENT = [p for p in providers if p.id in import_genai_prices.PROVIDERS]
+LISTED = [
+    (provider, name, model)
+    for provider in import_genai_prices.PROVIDERS
+    for name, model in import_genai_prices.listed_models(provider)
+]
+SOURCES = {source.id: source for source in providers}
 
 
 def test_every_price_is_a_plain_decimal_and_every_sheet_has_a_past_and_a_future():
@@ -72,6 +80,23 @@ def test_every_model_names_itself_and_no_alias_has_two_models():
         ("anthropic", "gpt-4o", "gpt-4o"),
         ("openai", "Brand-New-2031-01-31", "brand-new-2031-01-31"),
         ("openai", None, None),
+        ("azure_openai", "gpt-4o-2024-08-06", "gpt-4o"),
+        ("azure_openai", "o4-mini-2025-04-16", "o4-mini"),
+        ("aws_bedrock", "amazon.nova-pro-v1:0", "nova-pro"),
+        ("aws_bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-sonnet-4-5"),
+        ("aws_bedrock", "anthropic.claude-3-5-sonnet-20241022-v2:0", "claude-3-5-sonnet-v2"),
+        ("aws_bedrock", "anthropic.claude-opus-4-1", "claude-opus-4-1"),
+        ("aws_bedrock", "openai.gpt-oss-120b-1:0", "gpt-oss-120b"),
+        (
+            "aws_bedrock",
+            "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0",
+            "nova-lite",
+        ),
+        ("google", "publishers/google/models/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("google", "models/gemini-2.5-pro", "gemini-2.5-pro"),
+        ("google", "publishers/anthropic/models/claude-sonnet-4-5@20250929", "claude-sonnet-4-5"),
+        ("openrouter", "anthropic/claude-4.5-sonnet-20250929", "anthropic/claude-sonnet-4.5"),
+        ("openrouter", "openai/gpt-4.1", "openai/gpt-4.1"),
     ],
 )
 def test_a_raw_name_has_one_canonical_model(provider, name, model):
@@ -97,6 +122,7 @@ INPUTS = {
     "cache_write_1h_tokens": "cache_write_1h_tokens",
     "audio_input_tokens": "input_audio_tokens",
     "image_input_tokens": "input_image_tokens",
+    "video_input_tokens": "input_video_tokens",
 }
 
 
@@ -107,23 +133,22 @@ def _random_request(dice: random.Random) -> tuple[dict, Decimal] | None:
     them as their parent, we leave the event unpriced), durations (the source prices the exact hour, we the
     second at 18 places), and tiers before their first price (the source falls back to standard).
     """
-    provider = dice.choice(CURRENT)
-    model = dice.choice(provider.models)
+    provider, name, model = dice.choice(LISTED)
+    source = SOURCES[import_genai_prices.PROVIDERS[provider]]
     tier = dice.choice(["standard", "standard", "batch", "flex", "priority"])
     started_at = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=dice.randrange(690 * 24 * 60))
     sheets = [
         row
-        for row in PRICES
-        if (row["provider"], row["model"], row["tier"]) == (provider.id, model.id, tier)
-        and (row["valid_from"] or "0") <= started_at.isoformat() < (row["valid_to"] or "9")
+        for row in PRICES_OF.get((provider, name, tier), ())
+        if (row["valid_from"] or "0") <= started_at.isoformat() < (row["valid_to"] or "9")
     ]
     priced = {row["token_type"] for row in sheets}
     fields = [b.field for b in BUCKETS if b.token_type in priced and b.token_type != "audio_seconds"]
     quantities = {
         name: dice.choice([0, 1, dice.randrange(9_000), dice.randrange(400_000)]) for name in fields
     }
-    is_named = provider.find_model(model.id) is model
-    if not is_named or not {"input", "output"} <= priced:
+    found = source.find_model(model.id, all_providers=providers)
+    if found is None or found.id != model.id or not {"input", "output"} <= priced:
         return None
     output = {"output_tokens": quantities["output_tokens"] + quantities.get("audio_output_tokens", 0)}
     output["output_tokens"] += quantities.get("image_output_tokens", 0)
@@ -143,11 +168,11 @@ def _random_request(dice: random.Random) -> tuple[dict, Decimal] | None:
     )
     context = import_genai_prices.TIER_CONTEXTS[tier] or None
     said = genai_prices.calc_price(
-        usage, model.id, provider_id=provider.id, genai_request_timestamp=started_at, price_context=context
+        usage, model.id, provider_id=source.id, genai_request_timestamp=started_at, price_context=context
     )
     event = {
-        "provider": provider.id,
-        "model": model.id,
+        "provider": provider,
+        "model": model.id.replace("regional.", "us."),
         "service_tier": tier,
         "started_at": started_at,
     } | quantities
@@ -156,7 +181,7 @@ def _random_request(dice: random.Random) -> tuple[dict, Decimal] | None:
 
 def test_a_thousand_random_requests_cost_what_the_source_says():
     dice = random.Random(20261123)
-    requests = [request for _ in range(2500) if (request := _random_request(dice)) is not None]
+    requests = [request for _ in range(4000) if (request := _random_request(dice)) is not None]
     schema = pl.DataFrame(EVENT_SCHEMA.empty_table()).schema
     events = pl.DataFrame(
         [{name: event.get(name) for name in schema} for event, _ in requests], schema=schema

@@ -38,6 +38,10 @@ class RequestRefusedError(ProviderError):
     """The provider refused the question itself (HTTP 400): another way of asking may be accepted."""
 
 
+class NotFoundError(ProviderError):
+    """The provider knows no such thing (HTTP 404): what was asked about may be gone."""
+
+
 def broken_contract(sentence: str) -> ProviderError:
     """Error for an answer that is not what the provider's documentation promises."""
     return ProviderError(Fault.CONTRACT, sentence, _CONTRACT_STEP)
@@ -92,6 +96,8 @@ def http_failure(
         return RequestRefusedError(
             Fault.CONTRACT, f"{api.title} refuses the request ({said}).", _CONTRACT_STEP
         )
+    if status == 404:
+        return NotFoundError(Fault.CONTRACT, f"{api.title} answers unexpectedly ({said}).", _CONTRACT_STEP)
     return broken_contract(f"{api.title} answers unexpectedly ({said}).")
 
 
@@ -107,7 +113,8 @@ def _words(answer: Response) -> str:
     """The provider's own message; `error` is an object or a bare string (contract OpenAI §1.7).
 
     Beside a bare string OAuth puts the words into `error_description` (contract Azure §3.1). LiteLLM may say
-    `detail` instead, a string or an object with `error` (contract LiteLLM §3.6).
+    `detail` instead, a string or an object with `error` (contract LiteLLM §3.6), PiAPI `message` (§4) and
+    Cloudflare a list of `errors` (§5.12).
     """
     try:
         body: Any = json.loads(answer.content)
@@ -118,6 +125,11 @@ def _words(answer: Response) -> str:
     detail = body.get("detail")
     error = body.get("error", detail.get("error") if isinstance(detail, dict) else detail)
     message = error.get("message") if isinstance(error, dict) else body.get("error_description", error)
+    listed = body.get("errors")
+    if message is None and isinstance(listed, list) and listed and isinstance(listed[0], dict):
+        message = listed[0].get("message")
+    if message is None:
+        message = body.get("message")
     return message if isinstance(message, str) else ""
 
 

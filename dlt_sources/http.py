@@ -70,12 +70,13 @@ class PatientSession(Session):
     Redirects are answers that nobody promised: following one would carry the key to another host.
     """
 
-    def __init__(self, api: Api, secret: str, patience: Patience) -> None:
+    def __init__(self, api: Api, secret: str, patience: Patience, status_field: str | None = None) -> None:
         super().__init__(timeout=patience.timeout, raise_for_status=False)
         self.headers["User-Agent"] = USER_AGENT
         self._api = api
         self._scrub = scrubber(secret)
         self._patience = patience
+        self._status_field = status_field
 
     def send(self, request: PreparedRequest, **kwargs: Any) -> Response:
         """The answer (status 2xx, body already decoded exactly; 204, no content, is an empty object).
@@ -110,6 +111,8 @@ class PatientSession(Session):
             answer: Response = super().send(request, **kwargs)  # type: ignore[no-untyped-call]
         except RequestException as error:
             return error
+        if self._status_field and answer.status_code == 200:
+            answer.status_code = _status_in_body(answer.content, self._status_field)
         return answer
 
     def _wait(self, state: RetryCallState) -> float:
@@ -165,9 +168,14 @@ def build_client(
     secret: str,
     patience: Patience,
     headers: dict[str, str] | None = None,
+    status_field: str | None = None,
 ) -> RESTClient:
-    """Client of one provider account; `secret` is only kept to be struck out of messages."""
-    return RESTClient(base_url, headers=headers, auth=auth, session=PatientSession(api, secret, patience))
+    """Client of one provider account; `secret` is only kept to be struck out of messages.
+
+    `status_field` is where bodies hold the real status, for a provider that fails with HTTP 200.
+    """
+    session = PatientSession(api, secret, patience, status_field)
+    return RESTClient(base_url, headers=headers, auth=auth, session=session)
 
 
 def read_items(
@@ -230,6 +238,12 @@ def _decode(content: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
+
+
+def _status_in_body(content: bytes, field: str) -> int:
+    """The status a body gives; 200 without one, 500 for a code of the provider's own."""
+    code = (_decode(content) or {}).get(field, 200)
+    return code if isinstance(code, int) and (code == 200 or 400 <= code < 600) else 500
 
 
 def _no_number(name: str) -> None:

@@ -1,6 +1,6 @@
 """All providers, one explicit line each. Names are looked up here, never parsed."""
 
-from dlt_sources import anthropic, aws_bedrock, azure_openai, litellm, openai, openrouter
+from dlt_sources import anthropic, aws_bedrock, azure_openai, litellm, openai, openrouter, piapi
 from dlt_sources.contract import Provider
 
 PROVIDERS: dict[str, Provider] = {
@@ -10,6 +10,7 @@ PROVIDERS: dict[str, Provider] = {
     "aws_bedrock": aws_bedrock.provider,
     "openrouter": openrouter.provider,
     "litellm": litellm.provider,
+    "piapi": piapi.provider,
 }
 
 

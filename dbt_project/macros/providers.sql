@@ -44,6 +44,10 @@
             },
         ],
     },
+    {
+        'name': 'piapi', 'conforms': ['charges', 'usage'],
+        'bills': [{'report': 'task_history', 'amount': piapi_usd(piapi_charged_points(), 'usage_type'), 'closes_days': true}],
+    },
 ]) }}
 {% endmacro %}
 

@@ -19,7 +19,7 @@ days as (
         sum(billed_cost_usd) as billed_cost_usd,
         sum(shared_cost_usd) as shared_cost_usd
     from (
-        select connection_id, charge_date as day, billed_cost_usd, 0 as shared_cost_usd from {{ ref('fct_charges') }} where not is_provisional
+        select connection_id, charge_date as day, coalesce(billed_cost_usd, 0) as billed_cost_usd, 0 as shared_cost_usd from {{ ref('fct_charges') }} where not is_provisional
         union all
         select connection_id, cost_date, 0, billed_cost_usd from {{ ref('fct_attributed_costs') }} where not is_provisional
     ) as costs

@@ -36,6 +36,7 @@ CONNECTIONS = {
     "c-azure_openai": "azure_openai",
     "c-openrouter": "openrouter",
     "c-litellm": "litellm",
+    "c-piapi": "piapi",
 }
 
 _pulls = count(1)

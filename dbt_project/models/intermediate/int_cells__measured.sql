@@ -8,6 +8,7 @@ with sums as (
         {{ cell | join(',\n        ') }},
         sum(case when entry_kind = 'charge' then 1 else 0 end) as charge_count,
         sum(case when entry_kind = 'charge' and quantity is null then 1 else 0 end) as charge_without_quantity_count,
+        sum(case when entry_kind = 'charge' and cost_usd is null then 1 else 0 end) as charge_without_cost_count,
         sum(case when entry_kind = 'metered' then 1 else 0 end) as metered_group_count,
         sum(case when entry_kind = 'charge' then cost_usd end) as reported_cost_usd,
         sum(case when entry_kind = 'charge' then quantity end) as charged_quantity,
@@ -37,6 +38,8 @@ billed as (
         on days.connection_id = sums.connection_id
         and days.billing_date = sums.cell_date
         and not {{ is_provisional('days.observed_at', 'days.billing_date') }}
+        {# a bill whose every line is of unknown cost is no bill of 0 #}
+        and (sums.charge_count = 0 or sums.charge_without_cost_count < sums.charge_count)
     where sums.charge_count > 0 or sums.metered_group_count > 0
 
 )

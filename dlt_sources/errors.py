@@ -32,10 +32,12 @@ class Api:
     """What to do when the key is not accepted."""
     permission_step: str
     """What to do when the key is accepted but may not read; names the right."""
+    hides_as_404: bool = False
+    """Whether what a key may not read is answered as if it did not exist."""
 
 
 class RequestRefusedError(ProviderError):
-    """The provider refused the question itself (HTTP 400): another way of asking may be accepted."""
+    """The provider refused the question itself (HTTP 400 or 422): another way of asking may be accepted."""
 
 
 class NotFoundError(ProviderError):
@@ -74,13 +76,15 @@ def http_failure(
         + (f", request {request_id}" if request_id else "")
         + (f": {words}" if words else "")
     )
-    if status == 403 or (status == 401 and _MISSING_RIGHT.search(words)):
+    is_rate_limit = status == 429 or (status == 403 and is_rate_limited(answer))
+    is_hidden = status == 404 and api.hides_as_404
+    if (status == 403 and not is_rate_limit) or is_hidden or (status == 401 and _MISSING_RIGHT.search(words)):
         sentence = f"{api.title} accepts the key but does not let it read this ({said})."
         return ProviderError(Fault.PERMISSION, sentence, api.permission_step)
     if status == 401:
         sentence = f"{api.title} does not accept the key ({said})."
         return ProviderError(Fault.CREDENTIALS, sentence, api.credentials_step)
-    if status == 429:
+    if is_rate_limit:
         wait = answer.headers.get("Retry-After")
         asked = f" and asks to wait {scrub(wait)}" if wait else ""
         sentence = f"{api.title} limits the rate of requests{asked} ({said})."
@@ -92,13 +96,18 @@ def http_failure(
         return ProviderError(
             Fault.UNAVAILABLE, sentence, "See the provider's status page; the next sync tries again."
         )
-    if status == 400:
+    if status in (400, 422):
         return RequestRefusedError(
             Fault.CONTRACT, f"{api.title} refuses the request ({said}).", _CONTRACT_STEP
         )
     if status == 404:
         return NotFoundError(Fault.CONTRACT, f"{api.title} answers unexpectedly ({said}).", _CONTRACT_STEP)
     return broken_contract(f"{api.title} answers unexpectedly ({said}).")
+
+
+def is_rate_limited(answer: Response) -> bool:
+    """Whether a refusal (HTTP 403) means: too many requests, as its headers say (contract GitHub §5.2)."""
+    return "Retry-After" in answer.headers or answer.headers.get("x-ratelimit-remaining") == "0"
 
 
 def find_provider_error(error: BaseException) -> ProviderError | None:
@@ -113,8 +122,8 @@ def _words(answer: Response) -> str:
     """The provider's own message; `error` is an object or a bare string (contract OpenAI §1.7).
 
     Beside a bare string OAuth puts the words into `error_description` (contract Azure §3.1). LiteLLM may say
-    `detail` instead, a string or an object with `error` (contract LiteLLM §3.6), PiAPI `message` (§4) and
-    Cloudflare a list of `errors` (§5.12).
+    `detail` instead, a string or an object with `error` (contract LiteLLM §3.6), PiAPI and most others
+    `message` (contract page B §4, §5), and Cloudflare a list of `errors` (§5.12).
     """
     try:
         body: Any = json.loads(answer.content)
@@ -124,12 +133,11 @@ def _words(answer: Response) -> str:
         return ""
     detail = body.get("detail")
     error = body.get("error", detail.get("error") if isinstance(detail, dict) else detail)
-    message = error.get("message") if isinstance(error, dict) else body.get("error_description", error)
+    told = body.get("error_description") or body.get("message") or error
+    message = error.get("message") if isinstance(error, dict) else told
     listed = body.get("errors")
     if message is None and isinstance(listed, list) and listed and isinstance(listed[0], dict):
         message = listed[0].get("message")
-    if message is None:
-        message = body.get("message")
     return message if isinstance(message, str) else ""
 
 

@@ -30,7 +30,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from dlt_sources.errors import Api, broken_contract, http_failure, scrubber
+from dlt_sources.errors import Api, broken_contract, http_failure, is_rate_limited, scrubber
 from dlt_sources.spending import count_request
 
 PAGE_CAP = 1_000
@@ -199,7 +199,8 @@ def read_items(
 def asked_wait(headers: Mapping[str, str] | CaseInsensitiveDict[str]) -> float | None:
     """Seconds to wait, as the provider asks; None if unasked.
 
-    Understood are `retry-after-ms` or else `Retry-After` (seconds or HTTP date), and Azure's waits per quota
+    Understood are `retry-after-ms` or else `Retry-After` (seconds or HTTP date) or else, where nothing remains,
+    GitHub's `x-ratelimit-reset` (epoch seconds, contract page B §5.2); and Azure's waits per quota
     (`x-ms-ratelimit-...-retry-after`, seconds), of which the longest counts (contract Azure §3.2).
     """
     quotas = [value for name, value in headers.items() if _QUOTA_WAIT.fullmatch(name)]
@@ -214,16 +215,29 @@ def _general_wait(headers: Mapping[str, str] | CaseInsensitiveDict[str]) -> floa
         return float(milliseconds) / 1000
     if _SECONDS.fullmatch(after):
         return float(after)
+    at = _reset_at(headers) if not after else _http_date(after)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds()) if at else None
+
+
+def _http_date(text: str) -> datetime | None:
     try:
-        at = parsedate_to_datetime(after)
+        at = parsedate_to_datetime(text)
     except ValueError:
         return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return at.replace(tzinfo=at.tzinfo or UTC)
+
+
+def _reset_at(headers: Mapping[str, str] | CaseInsensitiveDict[str]) -> datetime | None:
+    """When a used-up limit begins anew; ten digits are seconds, others (milliseconds) are not GitHub's."""
+    reset = headers.get("x-ratelimit-reset", "")
+    is_used_up = headers.get("x-ratelimit-remaining") == "0" and re.fullmatch(r"\d{10}", reset)
+    return datetime.fromtimestamp(int(reset), UTC) if is_used_up else None
 
 
 def _is_passing(answer: Response | RequestException) -> bool:
     if isinstance(answer, Response):
-        return answer.status_code in _PASSING_STATUSES or answer.status_code >= 500
+        is_limited = answer.status_code == 403 and is_rate_limited(answer)
+        return answer.status_code in _PASSING_STATUSES or answer.status_code >= 500 or is_limited
     return isinstance(answer, _PASSING_ERRORS)
 
 

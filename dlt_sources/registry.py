@@ -1,6 +1,6 @@
 """All providers, one explicit line each. Names are looked up here, never parsed."""
 
-from dlt_sources import anthropic, aws_bedrock, azure_openai, litellm, openai, openrouter, piapi
+from dlt_sources import anthropic, aws_bedrock, azure_openai, cursor, litellm, openai, openrouter, piapi
 from dlt_sources.contract import Provider
 
 PROVIDERS: dict[str, Provider] = {
@@ -11,6 +11,7 @@ PROVIDERS: dict[str, Provider] = {
     "openrouter": openrouter.provider,
     "litellm": litellm.provider,
     "piapi": piapi.provider,
+    "cursor": cursor.provider,
 }
 
 

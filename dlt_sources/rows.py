@@ -1,6 +1,6 @@
 """From a provider's JSON objects to flat, exact rows.
 
-Documented fields are named by their path (`amount.value`) and become columns (`amount_value`) of a fixed
+Documented fields are named by their path (`amount.value`) and become columns (`amount_value`, snake case) of a fixed
 type, present in every row. What a provider adds later passes through as text, nested values as JSON text, so
 that a new field never changes a type. What does not belong here: days and their versions (`buckets.py`,
 `source.py`).
@@ -74,7 +74,7 @@ class RowShape:
 
     def _free_column(self, path: str) -> str:
         """Column of an undocumented field: never one that dlt would take for a documented column or one of ours."""
-        column = _column(path)
+        column = path.replace(".", "_")
         is_taken = _as_dlt_names(column) in self.columns.keys() | _OURS
         return f"undocumented_{column}" if is_taken else column
 
@@ -136,4 +136,5 @@ def _as_dlt_names(column: str) -> str:
 
 
 def _column(path: str) -> str:
-    return path.replace(".", "_")
+    """Column of a documented field: `netAmount` or `tokenUsage.totalCents` in snake case."""
+    return _as_dlt_names(path.replace(".", "_"))

@@ -48,6 +48,15 @@
         'name': 'piapi', 'conforms': ['charges', 'usage'],
         'bills': [{'report': 'task_history', 'amount': piapi_usd(piapi_charged_points(), 'usage_type'), 'closes_days': true}],
     },
+    {
+        'name': 'cursor', 'conforms': ['charges', 'usage'],
+        'bills': [
+            {
+                'report': 'usage_events', 'amount': 'charged_cents', 'in_cents': true, 'where': 'is_chargeable',
+                'staged_where': 'is_chargeable', 'closes_days': true,
+            },
+        ],
+    },
 ]) }}
 {% endmacro %}
 

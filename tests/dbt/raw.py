@@ -37,6 +37,7 @@ CONNECTIONS = {
     "c-openrouter": "openrouter",
     "c-litellm": "litellm",
     "c-piapi": "piapi",
+    "c-cursor": "cursor",
 }
 
 _pulls = count(1)

@@ -1,0 +1,111 @@
+"""Cursor in the marts: what its books say is billed is what the marts say, to the last digit."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from dlt_sources import cursor
+from dlt_sources.contract import Provider, Window
+from dlt_sources.cursor.reports import CursorCredentials
+from sandbox.cursor.api import CursorKeys, cursor_app
+from sandbox.cursor.books import CursorDesk
+from sandbox.cursor.books import small_account as cursor_account
+from tests.dbt import raw
+from tests.dlt_sources.served import Served
+
+DAY = date(2026, 10, 1)
+DAYS = Window(DAY, DAY + timedelta(days=3))
+NOW = datetime(2026, 10, 5, 6, tzinfo=UTC)
+PROVIDERS = ("cursor",)
+MODELS = (
+    "fct_usage",
+    "fct_transactions",
+    "fct_attributed_costs",
+    "fct_reconciliation",
+    "fct_charges",
+    "fct_gateway_costs",
+    "dim_connection",
+)
+STAGING = tuple(f"staging.{name}" for name in PROVIDERS)
+IDENTITIES = (
+    "money_in_equals_money_out",
+    "attribution_sums_to_the_bill",
+    "variance_adds_up",
+    "every_event_counts_once",
+)
+CURSOR_BOOKS, CURSOR_TRUTH = cursor_account(DAY, 3, seed=3)
+
+
+def land(path, provider: Provider, app, credentials):
+    """The raw rows of all reports, as they are read from the provider's API on loopback."""
+    with Served(app) as served:
+        form = credentials(served.url)
+        for report in provider.reports:
+            for day in report.fetch(form, Window(DAYS.start, NOW.date() + timedelta(days=1))):
+                raw.pull(path, f"c-{provider.name}", report.name, day.day, day.rows)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    """Three days of every account, built."""
+    path = tmp_path_factory.mktemp("platforms") / "warehouse.duckdb"
+    raw.create(path, PROVIDERS)
+    raw.add_connections(path, *(f"c-{name}" for name in PROVIDERS))
+    land(
+        path,
+        cursor.build_provider(clock=lambda: NOW),
+        cursor_app(CursorDesk(CURSOR_BOOKS)),
+        lambda url: CursorCredentials(admin_key=CursorKeys().admin, base_url=url),
+    )
+    assert raw.dbt(path, "seed") == []
+    assert raw.dbt(path, "run", "--select", *(f"+{model}" for model in MODELS), *STAGING) == []
+    return path
+
+
+def billed(warehouse, provider):
+    found = raw.rows(
+        warehouse,
+        "select charge_date, sku, model, token_type, sum(billed_cost_usd) as usd from marts.fct_charges"
+        f" where provider = '{provider}' group by all",
+    )
+    sums: dict[tuple, Decimal] = {}
+    for row in found:
+        key = (row["charge_date"], row["model"], row["token_type"])
+        sums[key] = sums.get(key, Decimal(0)) + row["usd"]
+    return sums
+
+
+def test_every_identity_and_staging_test_holds(warehouse):
+    assert (
+        raw.dbt(warehouse, "test", "--select", *IDENTITIES, "staging.cursor", "fct_charges", "fct_usage")
+        == []
+    )
+
+
+def test_cursor_bills_what_is_chargeable_and_keeps_the_nominal_as_list_cost(warehouse):
+    assert billed(warehouse, "cursor") == CURSOR_TRUTH
+    (listed,) = raw.rows(warehouse, "select sum(list_cost_usd) as usd from staging.stg_cursor__usage_events")
+    everything = sum((event.charged_cents for event in CURSOR_BOOKS.events), Decimal(0)).scaleb(-2)
+    assert listed["usd"] == everything > sum(CURSOR_TRUTH.values())
+
+
+def test_tokens_of_cursor_are_disjoint_and_told_by_member(warehouse):
+    found = raw.rows(
+        warehouse,
+        "select provider_user, sum(quantity) as quantity from marts.fct_usage"
+        " where provider = 'cursor' and token_type <> 'requests' group by 1",
+    )
+    expected: dict[str, int] = {}
+    for event in CURSOR_BOOKS.events:
+        if event.tokens:
+            t = event.tokens
+            expected[event.email] = (
+                expected.get(event.email, 0) + t.input + t.output + t.cache_write + t.cache_read
+            )
+    assert {row["provider_user"]: int(row["quantity"]) for row in found} == expected
+    (uses,) = raw.rows(
+        warehouse,
+        "select sum(quantity) as uses from marts.fct_usage where provider = 'cursor' and token_type = 'requests'",
+    )
+    assert uses["uses"] == len(CURSOR_BOOKS.events)

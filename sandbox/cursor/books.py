@@ -115,7 +115,14 @@ def _event(chance: random.Random, day: date, email: str) -> UsageEvent:
         return UsageEvent(at, email, model, is_chargeable, requests * 4, None, None, kind, requests)
     cents = Decimal(chance.randint(1, 10**7)).scaleb(-5)
     fee = Decimal(chance.randint(0, 200)).scaleb(-2) or None
-    counts = (chance.randint(0, 5_000) for _ in range(4))
+    tokens, written, read, answered = (chance.randint(0, 5_000) for _ in range(4))
     return UsageEvent(
-        at, email, model, is_chargeable, cents + (fee or 0), TokenUsage(*counts, cents), fee, kind
+        at,
+        email,
+        model,
+        is_chargeable,
+        cents + (fee or 0),
+        TokenUsage(tokens, answered, written, read, cents),
+        fee,
+        kind,
     )

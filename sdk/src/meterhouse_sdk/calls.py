@@ -58,9 +58,16 @@ class Call:
     Its attribution is the one in force when it was sent, wherever it ends.
     """
 
-    def __init__(self, endpoint: Endpoint, provider: str, request: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        provider: str,
+        request: Mapping[str, Any],
+        fields: Optional[Mapping[str, Any]] = None,
+    ) -> None:
         self.endpoint = endpoint
         self._request = request
+        self._fields = fields or {}
         self._provider = provider
         self._attribution = context.current()
         self._started_at = datetime.now(timezone.utc)
@@ -115,7 +122,7 @@ class Call:
             "operation": self.endpoint.operation,
             "is_streamed": bool(self._request.get("stream")),
         }
-        metering.record({**about, **times, **fields}, self._attribution)
+        metering.record({**self._fields, **about, **times, **fields}, self._attribution)
 
 
 def error_fields(error: BaseException) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Metering a stream of the `openai` and `anthropic` clients without changing it.
+"""Metering a stream of a client without changing it.
 
-What belongs here: watching the client's own stream object as its reader reads it. What does not: what the
-items say (the readers). The object stays what it is; its iterator is watched, and so is the closing of its
+What belongs here: watching the client's own stream as its reader reads it. What does not: what the items say
+(the readers). A stream object stays what it is: its iterator is watched, and so is the closing of its
 response. Whichever comes first ends the call: the last item, an error, closing early, or dropping the
 stream.
 """
@@ -22,6 +22,34 @@ def watch_stream(stream: Any, call: Call, reader: StreamReader) -> None:
     _watch_closing(stream.response, watch, is_async)
     watched = _watched_async if is_async else _watched
     stream._iterator = watched(stream._iterator, watch)  # noqa: SLF001  (its public ways of reading all end there)
+
+
+def watched(stream: Any, call: Call, reader: StreamReader) -> Any:
+    """The items of a generator, sync or async, as another; meters `call` when it ends, however it ends."""
+    watch = _Watch(call, reader)
+    return _closing_async(stream, watch) if hasattr(stream, "__anext__") else _closing(stream, watch)
+
+
+class WatchedEvents:
+    """An event stream of botocore with all it can do; meters its call when it ends, however it ends."""
+
+    def __init__(self, stream: Any, call: Call, reader: StreamReader) -> None:
+        self._stream = stream
+        self._watch = _Watch(call, reader)
+        weakref.finalize(self, self._watch.end, is_exhausted=False)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return _watched(iter(self._stream), self._watch)
+
+    def close(self) -> None:
+        """Close the stream."""
+        try:
+            self._stream.close()
+        finally:
+            self._watch.closed()
 
 
 class _Watch:
@@ -84,6 +112,21 @@ async def _watched_async(iterator: AsyncIterator[Any], watch: _Watch) -> AsyncIt
             watch.is_client_working = False
         watch.see(item)
         yield item
+
+
+def _closing(stream: Iterator[Any], watch: _Watch) -> Iterator[Any]:
+    try:
+        yield from _watched(stream, watch)
+    finally:
+        watch.end(is_exhausted=False)
+
+
+async def _closing_async(stream: AsyncIterator[Any], watch: _Watch) -> AsyncIterator[Any]:
+    try:
+        async for item in _watched_async(stream, watch):
+            yield item
+    finally:
+        watch.end(is_exhausted=False)
 
 
 def _watch_closing(response: Any, watch: _Watch, is_async: bool) -> None:

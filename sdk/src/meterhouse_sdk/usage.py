@@ -1,7 +1,7 @@
 """A provider's own usage object, split into the event's disjoint quantities.
 
 What belongs here: what each provider counts inside and outside its totals. What does not: where the usage
-object is found in an answer (`openai_answers.py`, `anthropic_answers.py`). Nothing is guessed: usage whose
+object is found in an answer (`*_answers.py`). Nothing is guessed: usage whose
 parts do not add up, or overlap in a way it does not tell, is `UndecidableError`.
 """
 
@@ -76,6 +76,83 @@ def anthropic_quantities(usage: Usage) -> Quantities:
         reasoning_tokens=_count(_details(usage, "output_tokens_details"), "thinking_tokens"),
         web_searches=_count(_details(usage, "server_tool_use"), "web_search_requests"),
     )
+
+
+def google_quantities(usage: Usage) -> Quantities:
+    """Quantities of Gemini's usage metadata.
+
+    Cached tokens are inside the prompt; thoughts, and what tools put into the prompt, are outside candidates
+    and prompt, but inside the total. Modalities stand in lists of their own (contract focus-prices-otel §3).
+
+    Raises:
+        UndecidableError: parts exceed their whole, or the total is not their sum.
+    """
+    prompt = _needed(usage, "prompt_token_count")
+    from_tools = _count(usage, "tool_use_prompt_token_count") or 0
+    made, thought = _count(usage, "candidates_token_count"), _count(usage, "thoughts_token_count")
+    total = _count(usage, "total_token_count")
+    if total is not None and total != prompt + from_tools + (made or 0) + (thought or 0):
+        raise UndecidableError(f"the total of {total} tokens is not the sum of its parts")
+    cached = _count(usage, "cached_content_token_count")
+    media = _modalities(usage, "prompt_tokens_details")
+    cached_media = _modalities(usage, "cache_tokens_details")
+    if cached and any(media.values()) and not usage.get("cache_tokens_details"):
+        raise UndecidableError("cached tokens may be among the audio, image or video tokens")
+    parts = {
+        "cache_read_tokens": cached,
+        **{f"{kind}_input_tokens": tokens - cached_media.get(kind, 0) for kind, tokens in media.items()},
+    }
+    produced = {
+        f"{kind}_output_tokens": tokens
+        for kind, tokens in _modalities(usage, "candidates_tokens_details").items()
+        if kind != "video"
+    }
+    has_output = made is not None or thought is not None
+    return _known(
+        input_tokens=_rest(prompt + from_tools, parts, "input"),
+        output_tokens=_rest((made or 0) + (thought or 0), produced, "output") if has_output else None,
+        reasoning_tokens=thought,
+        **parts,
+        **produced,
+    )
+
+
+def bedrock_quantities(usage: Usage) -> Quantities:
+    """Quantities of a Bedrock usage object, or of Bedrock's counts beside a model's own answer.
+
+    Cache reads and writes are outside the input (contract AWS §1.4); without a breakdown by lifetime, writes
+    went to the default 5 minute cache.
+
+    Raises:
+        UndecidableError: a count is missing, or the total is not the sum.
+    """
+    written = _count(usage, "cacheWriteInputTokens")
+    written_1h = sum(
+        _count(detail, "inputTokens") or 0
+        for detail in usage.get("cacheDetails") or ()
+        if detail.get("ttl") == "1h"
+    )
+    quantities = _known(
+        input_tokens=_needed(usage, "inputTokens"),
+        cache_read_tokens=_count(usage, "cacheReadInputTokens"),
+        cache_write_5m_tokens=None if written is None else _rest(written, {"1h": written_1h}, "cache writes"),
+        cache_write_1h_tokens=written_1h or None,
+        output_tokens=_count(usage, "outputTokens"),
+    )
+    total = _count(usage, "totalTokens")
+    if total is not None and total != sum(quantities.values()):
+        raise UndecidableError(f"the total of {total} tokens is not the sum of its parts")
+    return quantities
+
+
+def _modalities(usage: Usage, name: str) -> dict[str, int]:
+    """Tokens by audio, image and video; text and documents are what is left."""
+    found: dict[str, int] = {}
+    for detail in usage.get(name) or ():
+        kind = str(detail.get("modality") or "").lower()
+        if kind in ("audio", "image", "video"):
+            found[kind] = found.get(kind, 0) + (_count(detail, "token_count") or 0)
+    return found
 
 
 def _anthropic_tokens(usage: Usage) -> Quantities:

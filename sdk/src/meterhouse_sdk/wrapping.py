@@ -1,25 +1,33 @@
-"""Wrapping clients: every metered call of an `openai` or `anthropic` client passes through its `post`.
+"""Wrapping clients: which client is hooked how, and the clients whose calls all pass through one `post`.
 
-What belongs here: hooking clients, and telling which calls are metered. What does not: what answers say, or
-what becomes of events. `create`, `parse`, `stream`, beta and raw variants all send by `client.post`, so all
-are metered alike.
+What belongs here: telling clients apart, and hooking `openai` and `anthropic`, whose `create`, `parse`,
+`stream`, beta and raw variants all send by `client.post`, so that all are metered alike. What does not: what
+answers say, or what becomes of events.
 """
 
 import functools
-import inspect
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Callable, Optional, TypeVar
 
-from meterhouse_sdk import anthropic_answers, metering, openai_answers, streams, trouble
+from meterhouse_sdk import (
+    anthropic_answers,
+    bedrock_answers,
+    google_answers,
+    metering,
+    openai_answers,
+    streams,
+    trouble,
+)
 from meterhouse_sdk.calls import Answer, Call, Endpoint
+from meterhouse_sdk.hooks import as_mapping, metered
 
 Client = TypeVar("Client")
 
-_ENDPOINTS: dict[str, dict[str, Endpoint]] = {
-    "openai": openai_answers.ENDPOINTS,
-    "anthropic": anthropic_answers.ENDPOINTS,
-}
-_PROVIDERS_BY_CLASS = {
+_BEDROCK = "bedrock-runtime"
+_PROVIDERS = {
+    "google.genai": "google",
+    "botocore": "aws_bedrock",
     "AzureOpenAI": "azure_openai",
     "AsyncAzureOpenAI": "azure_openai",
     "AnthropicBedrock": "aws_bedrock",
@@ -27,19 +35,21 @@ _PROVIDERS_BY_CLASS = {
     "AnthropicVertex": "google",
     "AsyncAnthropicVertex": "google",
 }
+"""Who serves the calls, by class or package, where it is not named like the package."""
 _MARK = "_meterhouse_provider"
 
 
 def wrap(client: Client, *, provider: Optional[str] = None) -> Client:
     """Meter every call of this client, and of its copies, from now on; returns the same client.
 
-    Metered are chat completions, responses, embeddings and messages, in every variant, sync and async,
-    whole and streamed. Calls, answers and exceptions stay as they are. Wrapping twice is wrapping once.
-    Wrap a client before taking resources (`client.chat.completions`) from it.
+    Metered are chat completions, responses, embeddings and messages, Gemini's content, embeddings, images
+    and videos, Bedrock's conversations and invocations: in every variant, sync and async, whole and
+    streamed. Calls, answers and exceptions stay as they are. Wrapping twice is wrapping once. Wrap a client
+    before taking resources (`client.chat.completions`) from it.
 
     Args:
-        client: A client of the `openai` or `anthropic` package; anything else is returned as it is, with a
-            log line.
+        client: A client of `openai`, `anthropic` or `google.genai`, or boto3's `bedrock-runtime`; anything
+            else is returned as it is, with a log line.
         provider: Who serves the calls, as named by its connection; needed when an OpenAI-compatible client
             calls someone else by `base_url`. Default by the client's class.
     """
@@ -51,7 +61,7 @@ def wrap(client: Client, *, provider: Optional[str] = None) -> Client:
 
 def _hook(client: Any, provider: Optional[str]) -> None:
     package, default_provider = _served_by(type(client))
-    if package is None:
+    if package is None or (package == "botocore" and client.meta.service_model.service_name != _BEDROCK):
         trouble.note(
             "failed",
             "wrap",
@@ -59,68 +69,34 @@ def _hook(client: Any, provider: Optional[str]) -> None:
         )
         return
     served_by = provider or default_provider
-    client.post = _metered(client.post, _ENDPOINTS[package], served_by)
-    for name in ("copy", "with_options"):
-        setattr(client, name, _wrapping_copies(getattr(client, name), served_by))
-    _forget_cached_resources(client)
+    _HOOKS[package](client, served_by)
     setattr(client, _MARK, served_by)
 
 
 def _served_by(client_class: type) -> tuple[Optional[str], str]:
     for base in client_class.__mro__:
-        package = base.__module__.partition(".")[0]
-        if package in _ENDPOINTS:
-            return package, _PROVIDERS_BY_CLASS.get(base.__name__, package)
+        package = next((name for name in _HOOKS if f"{base.__module__}.".startswith(f"{name}.")), None)
+        if package is not None:
+            return package, _PROVIDERS.get(base.__name__) or _PROVIDERS.get(package, package)
     return None, ""
 
 
-def _metered(
-    post: Callable[..., Any], endpoints: Mapping[str, Endpoint], provider: str
-) -> Callable[..., Any]:
-    if inspect.iscoroutinefunction(post):
+def _hook_post(client: Any, provider: str, endpoints: Mapping[str, Endpoint]) -> None:
+    """Meter a client of `openai` or `anthropic`, whose calls are all sent by `post`."""
 
-        @functools.wraps(post)
-        async def metered_async(path: str, **options: Any) -> Any:
-            call = _begin(path, options, endpoints, provider)
-            if call is None:
-                return await post(path, **options)
-            try:
-                answer = await post(path, **options)
-            except BaseException as error:
-                _fail(call, error)
-                raise
-            _conclude(call, answer)
-            return answer
-
-        return metered_async
-
-    @functools.wraps(post)
-    def metered(path: str, **options: Any) -> Any:
-        call = _begin(path, options, endpoints, provider)
-        if call is None:
-            return post(path, **options)
-        try:
-            answer = post(path, **options)
-        except BaseException as error:
-            _fail(call, error)
-            raise
-        _conclude(call, answer)
-        return answer
-
-    return metered
-
-
-def _begin(
-    path: str, options: dict[str, Any], endpoints: Mapping[str, Endpoint], provider: str
-) -> Optional[Call]:
-    with trouble.kept_from_caller("starting a call"):
+    def begin(args: tuple[Any, ...], options: dict[str, Any]) -> Optional[Call]:
+        path = str(args[0] if args else options.get("path", ""))
         endpoint = endpoints.get(path.partition("?")[0].removeprefix("/v1"))
-        body = options.get("body")
-        if endpoint is not None:
-            call = Call(endpoint, provider, body if isinstance(body, Mapping) else {})
-            _ask_for_stream_usage(path, options)
-            return call
-    return None
+        if endpoint is None:
+            return None
+        call = Call(endpoint, provider, as_mapping(options.get("body")))
+        _ask_for_stream_usage(path, options)
+        return call
+
+    client.post = metered(client.post, begin, _conclude_post)
+    for name in ("copy", "with_options"):
+        setattr(client, name, _wrapping_copies(getattr(client, name), provider))
+    _forget_cached_resources(client)
 
 
 def _ask_for_stream_usage(path: str, options: dict[str, Any]) -> None:
@@ -132,20 +108,15 @@ def _ask_for_stream_usage(path: str, options: dict[str, Any]) -> None:
         options["body"] = {**body, "stream_options": stream_options}
 
 
-def _fail(call: Call, error: BaseException) -> None:
-    with trouble.kept_from_caller("metering an error"):
-        call.fail(error)
-
-
-def _conclude(call: Call, answer: Any) -> None:
-    with trouble.kept_from_caller("reading an answer"):
-        reader = call.endpoint.stream_reader
-        if reader is not None and hasattr(answer, "_iterator"):
-            streams.watch_stream(answer, call, reader())
-        elif hasattr(answer, "http_response"):
-            call.succeed(_read_raw(call.endpoint, answer.http_response))
-        else:
-            call.succeed(call.endpoint.read_answer(answer))
+def _conclude_post(call: Call, answer: Any) -> Any:
+    reader = call.endpoint.stream_reader
+    if reader is not None and hasattr(answer, "_iterator"):
+        streams.watch_stream(answer, call, reader())
+    elif hasattr(answer, "http_response"):
+        call.succeed(_read_raw(call.endpoint, answer.http_response))
+    else:
+        call.succeed(call.endpoint.read_answer(answer))
+    return answer
 
 
 def _read_raw(endpoint: Endpoint, http_response: Any) -> Answer:
@@ -168,3 +139,12 @@ def _forget_cached_resources(client: Any) -> None:
     for name in list(vars(client)):
         if isinstance(getattr(type(client), name, None), functools.cached_property):
             del vars(client)[name]
+
+
+_HOOKS: dict[str, Callable[[Any, str], None]] = {
+    "openai": partial(_hook_post, endpoints=openai_answers.ENDPOINTS),
+    "anthropic": partial(_hook_post, endpoints=anthropic_answers.ENDPOINTS),
+    "google.genai": google_answers.hook,
+    "botocore": bedrock_answers.hook,
+}
+"""How to hook a client, by the package of its class."""

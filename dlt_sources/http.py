@@ -121,7 +121,7 @@ class PatientSession(Session):
         asked = asked_wait(answer.headers) if isinstance(answer, Response) else None
         first, longest = self._patience.first_wait, self._patience.longest_wait
         return (
-            wait_exponential_jitter(multiplier=first, max=longest, jitter=first)(state)
+            wait_exponential_jitter(initial=first, max=longest, jitter=first)(state)
             if asked is None
             else asked
         )

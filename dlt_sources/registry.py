@@ -1,6 +1,16 @@
 """All providers, one explicit line each. Names are looked up here, never parsed."""
 
-from dlt_sources import anthropic, aws_bedrock, azure_openai, cursor, litellm, openai, openrouter, piapi
+from dlt_sources import (
+    anthropic,
+    aws_bedrock,
+    azure_openai,
+    cursor,
+    github_copilot,
+    litellm,
+    openai,
+    openrouter,
+    piapi,
+)
 from dlt_sources.contract import Provider
 
 PROVIDERS: dict[str, Provider] = {
@@ -12,6 +22,7 @@ PROVIDERS: dict[str, Provider] = {
     "litellm": litellm.provider,
     "piapi": piapi.provider,
     "cursor": cursor.provider,
+    "github_copilot": github_copilot.provider,
 }
 
 

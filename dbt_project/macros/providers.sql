@@ -49,6 +49,14 @@
         'bills': [{'report': 'task_history', 'amount': piapi_usd(piapi_charged_points(), 'usage_type'), 'closes_days': true}],
     },
     {
+        'name': 'github_copilot', 'conforms': ['charges', 'usage'],
+        'bills': [
+            {'report': 'ai_credit_usage', 'amount': 'net_amount', 'closes_days': true},
+            {'report': 'premium_request_usage', 'amount': 'net_amount', 'closes_days': true},
+            {'report': 'product_usage', 'amount': 'net_amount', 'where': github_is_seat('unit_type'), 'staged_where': 'is_seat'},
+        ],
+    },
+    {
         'name': 'cursor', 'conforms': ['charges', 'usage'],
         'bills': [
             {

@@ -38,6 +38,7 @@ CONNECTIONS = {
     "c-litellm": "litellm",
     "c-piapi": "piapi",
     "c-cursor": "cursor",
+    "c-github_copilot": "github_copilot",
 }
 
 _pulls = count(1)

@@ -1,23 +1,28 @@
-"""Cursor in the marts: what its books say is billed is what the marts say, to the last digit."""
+"""Cursor and GitHub Copilot in the marts: what its books say is billed is what the marts say, to the last digit."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from dlt_sources import cursor
+from dlt_sources import cursor, github_copilot
 from dlt_sources.contract import Provider, Window
 from dlt_sources.cursor.reports import CursorCredentials
+from dlt_sources.github_copilot.credentials import GitHubCredentials
 from sandbox.cursor.api import CursorKeys, cursor_app
 from sandbox.cursor.books import CursorDesk
 from sandbox.cursor.books import small_account as cursor_account
+from sandbox.github_copilot.api import GitHubKeys, github_copilot_app
+from sandbox.github_copilot.books import BilledLine, GitHubBooks, GitHubDesk
+from sandbox.github_copilot.books import small_account as github_account
 from tests.dbt import raw
 from tests.dlt_sources.served import Served
 
 DAY = date(2026, 10, 1)
 DAYS = Window(DAY, DAY + timedelta(days=3))
+ODD_DAY, OLD_DAY = date(2026, 9, 30), date(2026, 5, 31)
 NOW = datetime(2026, 10, 5, 6, tzinfo=UTC)
-PROVIDERS = ("cursor",)
+PROVIDERS = ("cursor", "github_copilot")
 MODELS = (
     "fct_usage",
     "fct_transactions",
@@ -35,6 +40,8 @@ IDENTITIES = (
     "every_event_counts_once",
 )
 CURSOR_BOOKS, CURSOR_TRUTH = cursor_account(DAY, 3, seed=3)
+GITHUB_BOOKS, GITHUB_TRUTH = github_account(DAY, 3, seed=3)
+ODD_CREDIT = BilledLine(DAY, "ai-credits", Decimal("0.01"), Decimal(7), model=None, sku="Something new")
 
 
 def land(path, provider: Provider, app, credentials):
@@ -58,6 +65,16 @@ def warehouse(tmp_path_factory):
         cursor_app(CursorDesk(CURSOR_BOOKS)),
         lambda url: CursorCredentials(admin_key=CursorKeys().admin, base_url=url),
     )
+    land(
+        path,
+        github_copilot.build_provider(clock=lambda: NOW),
+        github_copilot_app(GitHubDesk(GitHubBooks((*GITHUB_BOOKS.lines, ODD_CREDIT)))),
+        lambda url: GitHubCredentials(account="acme", token=GitHubKeys().billing, base_url=url),
+    )
+    odd = {"net_amount": "0.5", "unit_type": "moon-beams", "sku": "Unheard of", "gross_quantity": "3"}
+    raw.pull(path, "c-github_copilot", "ai_credit_usage", ODD_DAY, [odd])
+    old = {"net_amount": "0.98", "unit_type": "requests", "model": "GPT-5", "gross_quantity": "100"}
+    raw.pull(path, "c-github_copilot", "premium_request_usage", OLD_DAY, [old])
     assert raw.dbt(path, "seed") == []
     assert raw.dbt(path, "run", "--select", *(f"+{model}" for model in MODELS), *STAGING) == []
     return path
@@ -109,3 +126,34 @@ def test_tokens_of_cursor_are_disjoint_and_told_by_member(warehouse):
         "select sum(quantity) as uses from marts.fct_usage where provider = 'cursor' and token_type = 'requests'",
     )
     assert uses["uses"] == len(CURSOR_BOOKS.events)
+
+
+def test_github_bills_the_net_amounts_and_seats_and_no_line_twice(warehouse):
+    named = {
+        (day, model and model.lower().replace(" ", "-"), kind): usd
+        for (day, model, kind), usd in GITHUB_TRUTH.items()
+    }
+    named[DAY, None, "ai_credits"] = Decimal("0.07")
+    named[ODD_DAY, None, "unmapped"] = Decimal("0.5")
+    named[OLD_DAY, "gpt-5", "requests"] = Decimal("0.98")
+    assert billed(warehouse, "github_copilot") == named
+    seats = raw.rows(
+        warehouse,
+        "select distinct charge_category, quantity_unit from marts.fct_charges where token_type = 'seats'",
+    )
+    assert seats == [{"charge_category": "purchase", "quantity_unit": "seats"}]
+
+
+def test_github_tells_credits_used_and_what_they_would_cost_without_the_plan(warehouse):
+    credited = [line for line in GITHUB_BOOKS.lines if line.unit_type == "ai-credits"]
+    (used,) = raw.rows(
+        warehouse,
+        "select sum(quantity) as units from marts.fct_usage"
+        " where provider = 'github_copilot' and token_type = 'ai_credits'",
+    )
+    assert used["units"] == sum(line.gross for line in credited) + ODD_CREDIT.gross
+    (listed,) = raw.rows(
+        warehouse,
+        "select sum(list_cost_usd) as usd from staging.stg_github_copilot__ai_credit_usage where unit = 'aicredits'",
+    )
+    assert listed["usd"] == sum(line.gross * line.price for line in (*credited, ODD_CREDIT))

@@ -1,0 +1,1 @@
+{{ day_versions('github_copilot') }}

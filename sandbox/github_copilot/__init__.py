@@ -1,0 +1,1 @@
+"""GitHub's billing API on loopback."""

@@ -80,6 +80,26 @@ class Dimension:
 
 
 @dataclass(frozen=True)
+class LogObject:
+    """One object of call logs; `url` names it for ever (it never changes), `read` gets its content."""
+
+    url: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class CallLogs:
+    """Logs of single calls that a provider leaves in object storage: metered events in waiting.
+
+    `objects` takes the credentials, where to look (None: the place that the credentials name, if any), and what tells
+    the last URL below a prefix that was brought in; it yields what may be new.
+    """
+
+    dialect: str
+    objects: Callable[[Any, str | None, Callable[[str], str | None]], Iterator[LogObject]]
+
+
+@dataclass(frozen=True)
 class Rights:
     """What a check proved about credentials: the account they belong to and the reports they may read."""
 
@@ -134,6 +154,7 @@ class Provider:
     """Longest silence before a connection counts as Disconnected."""
     history: timedelta = field(default=timedelta(days=30))
     """How far back the first sync of a connection goes."""
+    call_logs: CallLogs | None = None
     interval: timedelta = field(default=timedelta(0))
     """Routine syncs read once in each piece of this length of the UTC day, cut from midnight; 0: each one does."""
 

@@ -1,7 +1,7 @@
 """AWS Bedrock: what an AWS account is billed for it, and the tokens CloudWatch counted.
 
 Data flow: Cost Explorer → `raw_aws_bedrock.{costs,model_costs}`; CloudWatch of each region → `token_metrics`;
-Bedrock of each region → `inference_profiles`.
+Bedrock of each region → `inference_profiles`. Invocation logs in S3 → metered events of the dialect `bedrock_log`.
 Secret: an access key that may read costs and metrics. Runs alone: `python -m dlt_sources.aws_bedrock --help`.
 """
 
@@ -12,7 +12,7 @@ from dlt_sources.aws_bedrock.form import AwsBedrockCredentials
 from dlt_sources.aws_bedrock.reader import BedrockReader
 from dlt_sources.aws_bedrock.tables import COSTS, INFERENCE_PROFILES, MODEL_COSTS, TOKEN_METRICS
 from dlt_sources.buckets import Clock, utc_now
-from dlt_sources.contract import Dimension, Provider, Report
+from dlt_sources.contract import CallLogs, Dimension, Provider, Report
 from dlt_sources.http import Patience
 
 TRIES = 4
@@ -61,6 +61,7 @@ def build_provider(clock: Clock = utc_now, patience: Patience | None = None) -> 
         lookback=timedelta(days=46),
         freshness=timedelta(days=4),
         history=timedelta(days=62),
+        call_logs=CallLogs("bedrock_log", reader.invocation_logs),
         interval=timedelta(hours=8),
     )
 

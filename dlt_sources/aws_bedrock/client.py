@@ -26,6 +26,8 @@ from dlt_sources.errors import broken_contract, scrubber
 from dlt_sources.http import PAGE_CAP, USER_AGENT, Patience
 from dlt_sources.spending import count_request, requests_spent
 
+_ACTIONS = {"ListObjectsV2": "ListBucket"}
+"""IAM's name of an action, where it is not the operation's."""
 COST_EXPLORER = "cost_explorer"
 """Kind of the requests that cost $0.01 each."""
 
@@ -55,13 +57,32 @@ class AwsClient:
         try:
             answer: dict[str, Any] = getattr(self.raw, xform_name(operation))(**parameters)
         except (ClientError, BotoCoreError, ResponseParserError) as error:
-            failure = aws_failure(error, f"{self.service}:{operation}", self.region, self.scrub)
+            failure = self._failure(error, operation)
         else:
             return answer
         raise failure
 
-    def pages(self, operation: str, token: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+    def download(self, bucket: str, key: str) -> bytes:
+        """The whole content of one object in S3.
+
+        Raises:
+            ProviderError: AWS refused, failed, or broke off.
+        """
+        answer = self.ask("GetObject", Bucket=bucket, Key=key)
+        try:
+            content: bytes = answer["Body"].read()
+        except BotoCoreError as error:
+            failure = self._failure(error, "GetObject")
+        else:
+            return content
+        raise failure
+
+    def pages(
+        self, operation: str, token: str, parameter: str | None = None, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
         """Every page of an answer; the same question is repeated with the `token` of each page.
+
+        The parameter it is repeated in has the same name unless `parameter` says otherwise.
 
         Raises:
             ProviderError: a page could not be read, a token came twice, or the pages do not end.
@@ -76,8 +97,14 @@ class AwsClient:
             if following in tokens:
                 raise broken_contract(f"The pages of {operation} go in a circle: a token came twice.")
             tokens.add(following)
-            parameters[token] = following
+            parameters[parameter or token] = following
         raise broken_contract(f"The pages of {operation} do not end: {PAGE_CAP} were read and more follow.")
+
+    def _failure(
+        self, error: ClientError | BotoCoreError | ResponseParserError, operation: str
+    ) -> ProviderError:
+        action = _ACTIONS.get(operation, operation)
+        return aws_failure(error, f"{self.service}:{action}", self.region, self.scrub)
 
 
 @dataclass(frozen=True)
@@ -105,7 +132,12 @@ class Account:
             read = partial(_read_object, parse_float=str if service == "ce" else float)
             events.register(f"before-parse.{model.service_id.hyphenize()}", read)
         events.register("before-send", _Budget(self.form.max_cost_requests) if service == "ce" else _count)
-        return AwsClient(service, region, raw, scrubber(self.form.secret_access_key.get_secret_value()))
+        return AwsClient(service, region, raw, self._scrub)
+
+    def _scrub(self, text: str) -> str:
+        token = self.form.session_token
+        shown = text.replace(token.get_secret_value(), "***") if token else text
+        return scrubber(self.form.secret_access_key.get_secret_value())(shown)
 
 
 def open_account(form: AwsBedrockCredentials, patience: Patience) -> Account:
@@ -116,7 +148,9 @@ def open_account(form: AwsBedrockCredentials, patience: Patience) -> Account:
     """
     # botocore's debug log holds session tokens and the answers that give them.
     logging.getLogger("botocore").setLevel(logging.INFO)
-    key = Account(_session(form.access_key_id, form.secret_access_key.get_secret_value()), form, patience)
+    token = form.session_token.get_secret_value() if form.session_token else None
+    session = _session(form.access_key_id, form.secret_access_key.get_secret_value(), token)
+    key = Account(session, form, patience)
     if form.role_arn is None:
         return key
     asked = {"RoleArn": form.role_arn, "RoleSessionName": "meterhouse"}

@@ -115,6 +115,11 @@ def _refusal(error: ClientError, action: str, region: str, scrub: Callable[[str]
         sentence = f"AWS is unavailable ({said})."
         step = "See health.aws.amazon.com; the next sync tries again."
         return ProviderError(Fault.UNAVAILABLE, sentence, step)
+    if code == "NoSuchBucket":
+        sentence = f"AWS has no such bucket ({said})."
+        return ProviderError(
+            Fault.PERMISSION, sentence, "Correct the place of the invocation logs in the connection."
+        )
     if code in _REFUSED:
         return RequestRefusedError(Fault.CONTRACT, f"AWS refuses the request ({said}).", _REFUSED_STEP)
     return broken_contract(f"AWS answers unexpectedly ({said}).")

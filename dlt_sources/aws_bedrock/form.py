@@ -21,6 +21,12 @@ def _region_list(text: str) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
+def _s3_url(url: str) -> str:
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[^\s?#]*)?", url):
+        raise ValueError("logs are in a place like s3://bucket/prefix")
+    return url.rstrip("/")
+
+
 class AwsBedrockCredentials(Credentials):
     """Credential form of an AWS account."""
 
@@ -37,6 +43,11 @@ class AwsBedrockCredentials(Credentials):
         title="Secret access key",
         description="Shown once, when the access key is made.",
     )
+    session_token: ApiKey | None = Field(
+        default=None,
+        title="Session token",
+        description="Only with temporary credentials (the key id starts with ASIA), which end after some hours.",
+    )
     role_arn: str | None = Field(
         default=None,
         pattern=r"^arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+$",
@@ -48,6 +59,11 @@ class AwsBedrockCredentials(Credentials):
         pattern=r"^[\w+=,.@:/-]+$",
         title="External id",
         description="The external id that the role's trust policy asks for, if it asks for one.",
+    )
+    invocation_logs: Annotated[str, AfterValidator(_s3_url)] | None = Field(
+        default=None,
+        title="Invocation logs",
+        description="Where Bedrock logs its calls, like s3://bucket/prefix; they become metered events.",
     )
     max_cost_requests: int = Field(
         default=50,

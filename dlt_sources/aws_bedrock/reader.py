@@ -12,9 +12,10 @@ from dlt_sources.aws_bedrock.client import Account, AwsClient, open_account
 from dlt_sources.aws_bedrock.cloudwatch import Point, prove_reading, still_listed, token_points
 from dlt_sources.aws_bedrock.cost_explorer import REGION, cost_days, model_cost_days
 from dlt_sources.aws_bedrock.form import AwsBedrockCredentials
+from dlt_sources.aws_bedrock.invocation_logs import LastImported, log_objects
 from dlt_sources.aws_bedrock.tables import INFERENCE_PROFILES
 from dlt_sources.buckets import Clock, begun_days, whole_days
-from dlt_sources.contract import Day, Dimension, Report, Rights, Row, Window
+from dlt_sources.contract import Day, Dimension, LogObject, Report, Rights, Row, Window
 from dlt_sources.http import Patience
 from dlt_sources.rights import readable_tables
 
@@ -64,15 +65,26 @@ class BedrockReader:
                     shown |= {"region": region, "status": profile.get("status"), "models": models}
                     yield INFERENCE_PROFILES.row(shown | {"type": profile.get("type")})
 
+    def invocation_logs(
+        self, form: AwsBedrockCredentials, location: str | None, last_imported: LastImported
+    ) -> Iterator[LogObject]:
+        """Objects of the invocation logs that may be new, oldest first in each account and region."""
+        if place := location or form.invocation_logs:
+            client = open_account(form, self.patience).client("s3", form.region_names[0])
+            yield from log_objects(client, place, last_imported, self.clock())
+
     def check(
         self, reports: Iterable[Report], dimensions: Iterable[Dimension], form: AwsBedrockCredentials
     ) -> Rights:
-        """Whose account it is, and that costs and the metrics of every region may be read."""
+        """Whose account it is, and that costs, the metrics of every region and the invocation logs may be read."""
         account, today = open_account(form, self.patience), self.clock().date()
         identity = account.client("sts", form.region_names[0]).ask("GetCallerIdentity")
         readable = readable_tables(form, reports, dimensions, today)
         for region in form.region_names:
             prove_reading(account.client("cloudwatch", region), today - timedelta(days=1))
+        for logged in self.invocation_logs(form, None, lambda _: None):
+            logged.read()
+            break
         return Rights(account_id=identity["Account"], account_name=None, readable=readable)
 
     def _cost_explorer(self, form: AwsBedrockCredentials) -> AwsClient:

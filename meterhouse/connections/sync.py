@@ -19,6 +19,7 @@ from meterhouse.connections import registry, sync_log
 from meterhouse.connections.form import known_provider
 from meterhouse.control.tables import ConnectionRow
 from meterhouse.errors import MeterhouseError
+from meterhouse.events.call_logs import import_new
 from meterhouse.settings import Settings
 from meterhouse.warehouse.loading import fresh_pipeline
 from meterhouse.warehouse.lock import warehouse
@@ -95,6 +96,7 @@ def sync(
         with counted_requests() as spent:
             try:
                 row_counts, pulled = _pull(settings, provider, connection, window)
+                _import_call_logs(settings, provider, connection, on_progress)
             except Exception as error:
                 fault, message, next_step = _explained(error, connection)
                 ended_at = datetime.now(UTC)
@@ -138,6 +140,16 @@ def _pull(
             pipeline.load()
     counts = Counter(normalized.row_counts) if normalized else Counter()
     return {table: counts[table] for table in provider.tables}, pulled
+
+
+def _import_call_logs(
+    settings: Settings, provider: Provider, connection: ConnectionRow, on_progress: Tell
+) -> None:
+    """After the bill, which is complete without them."""
+    if provider.call_logs is not None:
+        done = import_new(settings, provider.call_logs, registry.credentials_of(settings, connection.name))
+        if done.object_count:
+            on_progress(f"{connection.name}: {done.line_count} calls from {done.object_count} log objects")
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -292,6 +292,16 @@ def test_a_sync_stops_at_its_budget_of_paid_requests_retries_included(aws, desk)
     assert len(desk.requests) == 7
 
 
+def test_temporary_credentials_are_signed_with_their_token_which_is_never_shown(aws, desk):
+    desk.books.lines = [line("1")]
+    role = desk.role
+    given = {"key": role.secret_access_key, "access_key_id": role.access_key_id}
+    assert len(pulled(aws, "costs", 1, session_token=role.session_token, **given)[0].rows) == 1
+    role.denied_actions.add("ce:GetDimensionValues")
+    assert role.session_token not in str(failure(aws, session_token=role.session_token, **given))
+    assert failure(aws, session_token="PLANTEDother", **given).fault is Fault.CREDENTIALS
+
+
 def test_the_tables_of_one_sync_share_its_budget_and_every_request_is_counted(aws, desk):
     desk.books.lines = [line("1")]
     with counted_requests() as spent:

@@ -34,7 +34,7 @@ def fields_as_text(lines: str) -> str:
     scalars = ", ".join(f"fields.{name} AS {name}" for name in _SCALAR_FIELDS)
     return f"""
         WITH judged AS (
-            SELECT file_line, line, {_FAULT_OF_TEXT} AS fault_of_text FROM {lines}
+            SELECT file_line, line, {FAULT_OF_TEXT} AS fault_of_text FROM {lines}
         ), keyed AS (
             SELECT *,
                 CASE WHEN fault_of_text IS NULL THEN json_keys(line) END AS keys,
@@ -69,7 +69,7 @@ def fields_as_text(lines: str) -> str:
         FROM transformed"""  # noqa: S608
 
 
-_FAULT_OF_TEXT = """CASE
+FAULT_OF_TEXT = """CASE
     WHEN NOT is_utf8 THEN 'the line is not UTF-8; write event files in UTF-8'
     WHEN NOT json_valid(line) THEN 'the line is not valid JSON; write one complete JSON object per line'
     WHEN json_type(line) <> 'OBJECT'
@@ -77,3 +77,4 @@ _FAULT_OF_TEXT = """CASE
     WHEN has_bare_nan(line)
     THEN 'the line holds NaN or Infinity, which JSON does not know; leave a field out when it is unknown'
 END"""
+"""SQL for why a line is no JSON object, NULL when it is one; of every dialect whose lines are JSON."""

@@ -5,6 +5,7 @@ from dlt_sources import (
     aws_bedrock,
     azure_openai,
     cursor,
+    databricks,
     github_copilot,
     litellm,
     openai,
@@ -23,6 +24,7 @@ PROVIDERS: dict[str, Provider] = {
     "piapi": piapi.provider,
     "cursor": cursor.provider,
     "github_copilot": github_copilot.provider,
+    "databricks": databricks.provider,
 }
 
 

@@ -57,6 +57,15 @@
         ],
     },
     {
+        'name': 'databricks', 'conforms': ['charges', 'usage'],
+        'bills': [
+            {
+                'report': 'usage', 'amount': databricks_list_cost('usage_quantity', 'list_price'),
+                'where': databricks_is_priced('list_price', 'currency'), 'staged_where': 'is_priced', 'closes_days': true,
+            },
+        ],
+    },
+    {
         'name': 'cursor', 'conforms': ['charges', 'usage'],
         'bills': [
             {

@@ -39,6 +39,7 @@ CONNECTIONS = {
     "c-piapi": "piapi",
     "c-cursor": "cursor",
     "c-github_copilot": "github_copilot",
+    "c-databricks": "databricks",
 }
 
 _pulls = count(1)

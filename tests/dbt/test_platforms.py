@@ -1,17 +1,21 @@
-"""Cursor and GitHub Copilot in the marts: what its books say is billed is what the marts say, to the last digit."""
+"""Cursor, GitHub Copilot and Databricks in the marts: what their books bill is billed there, to the last digit."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from dlt_sources import cursor, github_copilot
+from dlt_sources import cursor, databricks, github_copilot
 from dlt_sources.contract import Provider, Window
 from dlt_sources.cursor.reports import CursorCredentials
+from dlt_sources.databricks.credentials import DatabricksCredentials
 from dlt_sources.github_copilot.credentials import GitHubCredentials
 from sandbox.cursor.api import CursorKeys, cursor_app
 from sandbox.cursor.books import CursorDesk
 from sandbox.cursor.books import small_account as cursor_account
+from sandbox.databricks.api import DatabricksKeys, databricks_app
+from sandbox.databricks.books import DatabricksBooks, DatabricksDesk, UsageRecord
+from sandbox.databricks.books import small_account as databricks_account
 from sandbox.github_copilot.api import GitHubKeys, github_copilot_app
 from sandbox.github_copilot.books import BilledLine, GitHubBooks, GitHubDesk
 from sandbox.github_copilot.books import small_account as github_account
@@ -22,7 +26,7 @@ DAY = date(2026, 10, 1)
 DAYS = Window(DAY, DAY + timedelta(days=3))
 ODD_DAY, OLD_DAY = date(2026, 9, 30), date(2026, 5, 31)
 NOW = datetime(2026, 10, 5, 6, tzinfo=UTC)
-PROVIDERS = ("cursor", "github_copilot")
+PROVIDERS = ("cursor", "github_copilot", "databricks")
 MODELS = (
     "fct_usage",
     "fct_transactions",
@@ -39,8 +43,12 @@ IDENTITIES = (
     "variance_adds_up",
     "every_event_counts_once",
 )
+WARNED = ["accepted_values_stg_databricks__usage_is_priced__False__True"]
+"""A record without a list price is unknown cost, and said so."""
 CURSOR_BOOKS, CURSOR_TRUTH = cursor_account(DAY, 3, seed=3)
 GITHUB_BOOKS, GITHUB_TRUTH = github_account(DAY, 3, seed=3)
+DATABRICKS_BOOKS, DATABRICKS_TRUTH = databricks_account(DAY, 3, seed=3)
+UNPRICED = UsageRecord("unpriced", datetime(2026, 10, 1, 12, tzinfo=UTC), "NEW_SKU", Decimal("0.25"))
 ODD_CREDIT = BilledLine(DAY, "ai-credits", Decimal("0.01"), Decimal(7), model=None, sku="Something new")
 
 
@@ -75,6 +83,24 @@ def warehouse(tmp_path_factory):
     raw.pull(path, "c-github_copilot", "ai_credit_usage", ODD_DAY, [odd])
     old = {"net_amount": "0.98", "unit_type": "requests", "model": "GPT-5", "gross_quantity": "100"}
     raw.pull(path, "c-github_copilot", "premium_request_usage", OLD_DAY, [old])
+    books = DatabricksBooks((*DATABRICKS_BOOKS.usage, UNPRICED), DATABRICKS_BOOKS.prices)
+    desk = DatabricksDesk(books)
+    land(
+        path,
+        databricks.build_provider(clock=lambda: NOW),
+        databricks_app(desk),
+        lambda url: DatabricksCredentials(
+            host=url, warehouse_id=desk.warehouse_id, access_token=DatabricksKeys().access_token
+        ),
+    )
+    odd = {"record_id": "odd", "usage_quantity": "2", "usage_unit": "DSU", "usage_type": "MOON_TIME"}
+    raw.pull(
+        path,
+        "c-databricks",
+        "usage",
+        ODD_DAY,
+        [odd | {"list_price": "0.10", "currency": "USD", "sku_name": "X"}],
+    )
     assert raw.dbt(path, "seed") == []
     assert raw.dbt(path, "run", "--select", *(f"+{model}" for model in MODELS), *STAGING) == []
     return path
@@ -157,3 +183,27 @@ def test_github_tells_credits_used_and_what_they_would_cost_without_the_plan(war
         "select sum(list_cost_usd) as usd from staging.stg_github_copilot__ai_credit_usage where unit = 'aicredits'",
     )
     assert listed["usd"] == sum(line.gross * line.price for line in (*credited, ODD_CREDIT))
+
+
+def test_databricks_sums_corrections_at_the_list_price_of_the_time(warehouse):
+    named = dict(DATABRICKS_TRUTH)
+    named[ODD_DAY, None, "unmapped"] = Decimal("0.2")
+    assert billed(warehouse, "databricks") == named
+    services = raw.rows(
+        warehouse, "select distinct service_name from marts.fct_charges where provider = 'databricks'"
+    )
+    assert services == [{"service_name": "Databricks (list price)"}]
+
+
+def test_what_databricks_lists_no_price_for_is_usage_of_unknown_cost(warehouse):
+    (staged,) = raw.rows(
+        warehouse,
+        "select amount_usd, quantity from staging.stg_databricks__usage where record_id = 'unpriced'",
+    )
+    assert (staged["amount_usd"], staged["quantity"]) == (None, Decimal("0.25"))
+    (used,) = raw.rows(
+        warehouse,
+        "select sum(quantity) as units from marts.fct_usage where provider = 'databricks' and token_type = 'dbu'",
+    )
+    ours = (record for record in (*DATABRICKS_BOOKS.usage, UNPRICED) if record.product != "JOBS")
+    assert abs(used["units"] - sum(record.quantity for record in ours)) < Decimal("0.0001")

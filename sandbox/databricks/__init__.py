@@ -1,0 +1,1 @@
+"""Databricks on loopback: its statement API, answering SQL for real."""

@@ -57,6 +57,22 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(
         default=120.0, description="How long a broken event file may still be arriving."
     )
+    conflict_window_hours: float = Field(
+        default=48.0,
+        description="How long the gateway remembers an event id, to refuse another body under it.",
+    )
+    gateway_max_body_bytes: int = Field(
+        default=16 * 2**20, description="Largest request body the gateway takes, as sent."
+    )
+    gateway_max_unpacked_bytes: int = Field(
+        default=64 * 2**20, description="Largest request body the gateway takes, unpacked."
+    )
+    gateway_max_batch_events: int = Field(default=10_000, description="Most events of one request.")
+    gateway_max_event_bytes: int = Field(default=2**20, description="Largest single event.")
+    gateway_max_pending_bytes: int = Field(
+        default=256 * 2**20,
+        description="Unpacked bytes one gateway process holds at most; beyond that it answers 503.",
+    )
 
     @cached_property
     def home_path(self) -> Path:

@@ -23,6 +23,8 @@ COMMANDS = {
     "report": "meterhouse.cli.report:report",
     "alerts": "meterhouse.cli.alerts:alerts_app",
     "doctor": "meterhouse.cli.doctor:doctor",
+    "keys": "meterhouse.cli.keys:keys_app",
+    "gateway": "meterhouse.cli.gateway:gateway",
     "vault": "meterhouse.cli.vault:vault_app",
 }
 
@@ -67,3 +69,7 @@ def _meterhouse(
 def main() -> None:
     """Entry point of the program."""
     app()
+
+
+if __name__ == "__main__":
+    main()

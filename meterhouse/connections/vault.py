@@ -1,4 +1,6 @@
-"""The vault: provider credentials under authenticated encryption (Fernet), each bound to its connection.
+"""The vault: secrets under authenticated encryption (Fernet), each bound to its owner.
+
+An owner is a connection with its credentials, an API key, or the installation itself.
 
 Keys come from the setting `vault_key` or from the key file, newest first; the newest seals, all open.
 Whoever seals, opens or rotates is inside `held` until its transaction has ended, so that keys and what they
@@ -20,7 +22,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from meterhouse.control.database import reading, session
-from meterhouse.control.tables import ConnectionRow
+from meterhouse.control.tables import ApiKeyRow, ConnectionRow, SealedSecretRow
 from meterhouse.errors import MeterhouseError
 from meterhouse.settings import Settings
 
@@ -58,9 +60,9 @@ def opening_keys(settings: Settings) -> MultiFernet:
     return MultiFernet([Fernet(key) for key in _keys(settings)])
 
 
-def seal(keys: MultiFernet, connection_id: str, secrets: Mapping[str, str]) -> bytes:
-    """The secrets, encrypted with the newest key and bound to the connection."""
-    return keys.encrypt(json.dumps({"connection_id": connection_id, "secrets": dict(secrets)}).encode())
+def seal(keys: MultiFernet, owner_id: str, secrets: Mapping[str, str]) -> bytes:
+    """The secrets, encrypted with the newest key and bound to their owner."""
+    return keys.encrypt(json.dumps({"connection_id": owner_id, "secrets": dict(secrets)}).encode())
 
 
 def unseal(keys: MultiFernet, connection: ConnectionRow) -> dict[str, str]:
@@ -69,20 +71,29 @@ def unseal(keys: MultiFernet, connection: ConnectionRow) -> dict[str, str]:
     Raises:
         VaultError: They were altered, sealed with another key, or belong to another connection.
     """
-    again = f"Restore the key, or give them again: `meterhouse connections rotate {quote(connection.name)}`."
+    return unseal_of(
+        keys,
+        connection.id,
+        connection.sealed_credentials,
+        f"credentials of connection {connection.name!r}",
+        f"Restore the key, or give them again: `meterhouse connections rotate {quote(connection.name)}`.",
+    )
+
+
+def unseal_of(keys: MultiFernet, owner_id: str, sealed: bytes, what: str, next_step: str) -> dict[str, str]:
+    """The secrets of any owner by name; `what` and `next_step` are the words of the error.
+
+    Raises:
+        VaultError: They were altered, sealed with another key, or belong to another owner.
+    """
     try:
-        content = json.loads(keys.decrypt(connection.sealed_credentials))
+        content = json.loads(keys.decrypt(sealed))
     except InvalidToken:
         raise VaultError(
-            f"The credentials of connection {connection.name!r} cannot be opened: "
-            "they were sealed with another vault key, or altered.",
-            again,
+            f"The {what} cannot be opened: they were sealed with another vault key, or altered.", next_step
         ) from None
-    if content["connection_id"] != connection.id:
-        raise VaultError(
-            f"The credentials stored with connection {connection.name!r} were sealed for another connection.",
-            again,
-        )
+    if content["connection_id"] != owner_id:
+        raise VaultError(f"The {what} were sealed for another owner.", next_step)
     return dict(content["secrets"])
 
 
@@ -124,11 +135,20 @@ def _check_all_open(settings: Settings, keys: list[str]) -> None:
     with reading(settings) as opened:
         for connection in opened.scalars(select(ConnectionRow)):
             unseal(fernets, connection)
+        for owner_id, sealed in [
+            *opened.execute(select(ApiKeyRow.id, ApiKeyRow.sealed_key)),
+            *opened.execute(select(SealedSecretRow.name, SealedSecretRow.sealed)),
+        ]:
+            unseal_of(fernets, owner_id, sealed, "API keys", "Restore the vault key they were sealed with.")
 
 
 def _seal_again(settings: Settings, keys: list[str]) -> int:
     fernets = MultiFernet([Fernet(key) for key in keys])
     with session(settings) as opened:
+        for api_key in opened.scalars(select(ApiKeyRow)):
+            api_key.sealed_key = fernets.rotate(api_key.sealed_key)
+        for secret in opened.scalars(select(SealedSecretRow)):
+            secret.sealed = fernets.rotate(secret.sealed)
         connections = opened.scalars(select(ConnectionRow)).all()
         for connection in connections:
             connection.sealed_credentials = fernets.rotate(connection.sealed_credentials)
@@ -183,6 +203,8 @@ def _make_key_file(path: Path, opened: Session) -> None:
     sealed = opened.scalar(select(func.count()).select_from(ConnectionRow))
     if sealed:
         raise _missing(path, f"{sealed} connection(s) hold credentials sealed with it")
+    if opened.scalar(select(func.count()).select_from(SealedSecretRow)):
+        raise _missing(path, "API keys are sealed with it")
     _write_key_file(path, [Fernet.generate_key().decode()])
 
 

@@ -206,3 +206,58 @@ class OutboxRow(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (UniqueConstraint("incident_id", "event", "channel", name="uq_outbox_message"),)
+
+
+class ApiKeyRow(Base):
+    """One key of the metering endpoint: what a program shows to send events."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    key_id: Mapped[str] = mapped_column(String(16), unique=True)
+    """Public part of the key, by which it is found; another one after each regeneration."""
+    key_hash: Mapped[bytes]
+    """Keyed hash of the whole key."""
+    sealed_key: Mapped[bytes]
+    """The whole key, sealed by the vault."""
+    masked: Mapped[str] = mapped_column(String(50))
+    scopes: Mapped[list[str]]
+    requests_per_minute: Mapped[int | None]
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class SealedSecretRow(Base):
+    """One secret of the installation itself, made once and sealed by the vault."""
+
+    __tablename__ = "sealed_secrets"
+
+    name: Mapped[str] = mapped_column(String(50), primary_key=True)
+    sealed: Mapped[bytes]
+
+
+class SeenEventRow(Base):
+    """One event id the endpoint acknowledged, remembered for a bounded window."""
+
+    __tablename__ = "seen_events"
+
+    id_hash: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    body_hash: Mapped[bytes] = mapped_column(LargeBinary(16))
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class IdempotentAnswerRow(Base):
+    """The answer given for one `Idempotency-Key` of one API key, to be given again."""
+
+    __tablename__ = "idempotent_answers"
+
+    key_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    body_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    status: Mapped[int]
+    answer: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

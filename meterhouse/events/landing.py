@@ -210,7 +210,7 @@ def _s3(bucket: str, endpoint_url: str | None) -> pafs.S3FileSystem:
 
 
 def _write_aside(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     aside = path.with_name(f".{path.name}.{uuid7()}.tmp")
     try:
         with aside.open("wb") as stream:
@@ -220,11 +220,23 @@ def _write_aside(path: Path, content: bytes) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _fsync_folder(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder that is still there after a power cut: each new one is on disk in its parent."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _fsync_folder(folder.parent)
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _without_secrets(url: str) -> str:

@@ -39,9 +39,9 @@ def read_lines(url: str, content: bytes, connection: duckdb.DuckDBPyConnection) 
         return _parquet_lines(content, connection)
     text, damage = _unpack(url, content)
     if damage is None:
-        return Lines(_number(text), ends_whole=text.endswith(b"\n") or not text)
+        return Lines(number_lines(text), ends_whole=text.endswith(b"\n") or not text)
     whole, _, tail = text.rpartition(b"\n")
-    return Lines(_number(whole), damage, tail.decode("utf-8", "replace") or None)
+    return Lines(number_lines(whole), damage, tail.decode("utf-8", "replace") or None)
 
 
 def _unpack(url: str, content: bytes) -> tuple[bytes, str | None]:
@@ -104,7 +104,8 @@ def _unpack_zstd(content: bytes) -> tuple[bytes, str | None]:
     return b"".join(unpacked), None if content else "the zstd stream is empty"
 
 
-def _number(text: bytes) -> pl.DataFrame:
+def number_lines(text: bytes) -> pl.DataFrame:
+    """The lines of a text that are not blank: `file_line` (from 1), `line`, `is_utf8`."""
     text = text.removeprefix(b"\xef\xbb\xbf")
     foreign_lines = _lines_not_utf8(text)
     if foreign_lines:
@@ -136,7 +137,7 @@ def _parquet_lines(content: bytes, connection: duckdb.DuckDBPyConnection) -> Lin
     try:
         rows = pq.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError) as error:
-        return Lines(_number(b""), f"the Parquet file is damaged or cut off ({_shortly(error)})")
+        return Lines(number_lines(b""), f"the Parquet file is damaged or cut off ({_shortly(error)})")
     known = {name: pa.string() for name in EVENT_SCHEMA.names}
     fields = ", ".join(
         f"{_quoted(name)} := {_quoted(name)}" + ("::VARCHAR" if name in known else "")
@@ -150,7 +151,9 @@ def _parquet_lines(content: bytes, connection: duckdb.DuckDBPyConnection) -> Lin
         connection.register("parquet_rows", rows)
         return Lines(connection.sql(query).pl())
     except duckdb.Error as error:
-        return Lines(_number(b""), f"the Parquet file has columns that cannot be read ({_shortly(error)})")
+        return Lines(
+            number_lines(b""), f"the Parquet file has columns that cannot be read ({_shortly(error)})"
+        )
     finally:
         connection.unregister("parquet_rows")
 

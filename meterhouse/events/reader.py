@@ -1,8 +1,8 @@
 """Reads one landing file into typed events and rejects, vectorised in DuckDB.
 
 What belongs here: the accounting of a file, good + rejected + duplicate = lines (blank lines do not count),
-and what becomes of a broken file. What does not: unpacking (`lines.py`), the dialect (`dialects/`), the
-checks (`checks.py`), prices and loading.
+and what becomes of a broken file. What does not: unpacking (`lines.py`), the judgement of lines (`judging.py`),
+prices and loading.
 """
 
 import hashlib
@@ -12,13 +12,10 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from meterhouse.events import checks
-from meterhouse.events.dialects import native
+from meterhouse.events.judging import RAW_TEXT_CHARACTERS, judged, open_judge
 from meterhouse.events.landing import LandingFile, LandingZone, read_bytes
 from meterhouse.events.lines import Lines, read_lines
 from meterhouse.events.schema import EVENT_SCHEMA, LANDING_FIELDS, REJECT_SCHEMA
-
-RAW_TEXT_CHARACTERS = 4000
 
 READ_SCHEMA = pa.schema([*EVENT_SCHEMA, *LANDING_FIELDS[:3]])
 """A good event as read: its fields, `file_url`, `file_line` and `content_hash`."""
@@ -68,9 +65,7 @@ def read_landing_file(
 def read_content(file: LandingFile, content: bytes, settle_seconds: float, now: datetime) -> FileReading:
     """As `read_landing_file`, for content already fetched."""
     sha256 = hashlib.sha256(content).hexdigest()
-    with duckdb.connect(config={"threads": 2}) as connection:
-        for statement in ("SET TimeZone = 'UTC'", *checks.MACROS):
-            connection.execute(statement)
+    with open_judge() as connection:
         lines = read_lines(file.url, content, connection)
         _judge(connection, lines)
         parameters = {"file_url": file.url, "now": now, "arrived_at": file.modified_at}
@@ -97,16 +92,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, lines: Lines) -> None:
     """Make the table `judged`: every line with its typed fields, body hash and reason (NULL if good)."""
     connection.register("lines", lines.table)
     connection.execute(
-        f"""CREATE TEMP TABLE judged AS
-        WITH texts AS ({native.fields_as_text("lines")}),
-        typed AS (SELECT texts AS text, {checks.typed_fields()} FROM texts),
-        faulted AS (SELECT *, {checks.fault("text", "typed")} AS found FROM typed),
-        reasoned AS (SELECT * EXCLUDE (found), {checks.sentence("found")} AS reason FROM faulted)
-        SELECT text.file_line AS file_line, reason, * EXCLUDE (text, reason),
-            CASE WHEN reason IS NOT NULL THEN replace(text.event_id, chr(0), '␀') END AS rejected_event_id,
-            CASE WHEN reason IS NULL THEN {checks.body_hash("reasoned")} END AS content_hash,
-            replace(left(text.line, {RAW_TEXT_CHARACTERS}), chr(0), '␀') AS raw_text
-        FROM reasoned"""  # noqa: S608
+        f"CREATE TEMP TABLE judged AS SELECT * EXCLUDE (line, unknown_fields) FROM ({judged('lines')})"  # noqa: S608
     )
     connection.execute(
         """CREATE TEMP TABLE first_copies AS

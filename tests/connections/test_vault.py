@@ -68,7 +68,7 @@ def test_credentials_moved_to_another_connection_are_refused(two):
         first, second = (row.sealed_credentials for row in rows)
         rows[0].sealed_credentials, rows[1].sealed_credentials = second, first
     for name in ("one", "two"):
-        with pytest.raises(VaultError, match=f"{name!r} were sealed for another connection"):
+        with pytest.raises(VaultError, match=f"{name!r} were sealed for another owner"):
             registry.credentials_of(two, name)
 
 

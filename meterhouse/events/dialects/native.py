@@ -26,8 +26,8 @@ def fields_as_text(lines: str) -> str:
     """SQL that reads the relation `lines` (`file_line`, `line`, `is_utf8`) into fields as text.
 
     Returns:
-        A query with `file_line`, `line`, `fault` (why the line is no event object, else NULL) and one VARCHAR
-        column per field of the event.
+        A query with `file_line`, `line`, `fault` (why the line is no event object, else NULL), `unknown_fields`
+        (names of those it should not have, else NULL) and one VARCHAR column per field of the event.
     """
     as_text = json.dumps(dict.fromkeys((*_SCALAR_FIELDS, *_JSON_FIELDS), "VARCHAR"))
     without_known = json.dumps(dict.fromkeys(_KNOWN_FIELDS))
@@ -59,6 +59,7 @@ def fields_as_text(lines: str) -> str:
                     AND list_has_any(json_keys(unknown), json_keys(fields_of_json.metadata))
                 THEN 'an unknown field stands beside metadata and inside it; write it once, in metadata'
             END AS fault,
+            json_keys(unknown) AS unknown_fields,
             {scalars},
             fields_of_json.usage_raw AS usage_raw,
             CASE WHEN unknown IS NULL THEN fields_of_json.metadata

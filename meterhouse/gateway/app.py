@@ -1,0 +1,124 @@
+"""The ASGI application of the metering endpoint: its paths, its start and its end.
+
+What belongs here: wiring. What does not: any door's behaviour (`doors/`).
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from http import HTTPStatus
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from meterhouse.errors import MeterhouseError
+from meterhouse.gateway import metrics
+from meterhouse.gateway.access import Access
+from meterhouse.gateway.commit import Committer
+from meterhouse.gateway.doors import native
+from meterhouse.gateway.doors.entry import Gateway, admitted, gateway_of
+from meterhouse.gateway.keys import Scope
+from meterhouse.gateway.problems import ProblemError, failure_response, http_error_response, problem_response
+from meterhouse.gateway.queue import CommitQueue
+from meterhouse.settings import Settings
+
+_LAST_USED_SECONDS = 10
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def build_app(settings: Settings) -> Starlette:
+    """The endpoint of an installation, for any ASGI server; one worker process each."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        committer = await asyncio.to_thread(Committer, settings)
+        await asyncio.to_thread(committer.check)
+        access = Access(settings)
+        queue = CommitQueue(committer, settings.gateway_max_pending_bytes)
+        app.state.gateway = Gateway(settings, access, queue)
+        noting = asyncio.create_task(_note_last_used(access))
+        yield
+        await queue.end()
+        noting.cancel()
+        await asyncio.to_thread(access.write_last_used)
+
+    return Starlette(
+        routes=[
+            _post("/v1/events", "native", native.post_events),
+            Route("/v1/key", _key, methods=["GET"]),
+            Route("/healthz", _health, methods=["GET"]),
+            Route("/readyz", _readiness, methods=["GET"]),
+            Route("/metrics", _metrics, methods=["GET"]),
+        ],
+        exception_handlers={
+            ProblemError: problem_response,
+            HTTPException: http_error_response,
+            Exception: failure_response,
+        },
+        lifespan=lifespan,
+    )
+
+
+def app_from_environment() -> Starlette:
+    """The endpoint of the installation the environment names, for worker processes."""
+    return build_app(Settings())
+
+
+def _post(path: str, door: str, handler: Handler) -> Route:
+    async def counted(request: Request) -> Response:
+        try:
+            answer = await handler(request)
+        except ProblemError as problem:
+            metrics.REQUESTS.labels(door, problem.status.value).inc()
+            raise
+        metrics.REQUESTS.labels(door, answer.status_code).inc()
+        return answer
+
+    return Route(path, counted, methods=["POST"])
+
+
+async def _key(request: Request) -> Response:
+    """What the sent key is: for `meterhouse doctor` and for programs that want to know before they send."""
+    row = await gateway_of(request).access.admit(request, None)
+    return JSONResponse({"name": row.name, "masked": row.masked, "scopes": row.scopes})
+
+
+async def _health(request: Request) -> Response:  # noqa: ARG001
+    """The process runs."""
+    return JSONResponse({"status": "ok"})
+
+
+async def _readiness(request: Request) -> Response:
+    """Events can be taken: the control database and the landing zone can be reached."""
+    gateway = gateway_of(request)
+    try:
+        if not gateway.queue.is_alive:
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "The gateway is being stopped.")
+        await asyncio.to_thread(gateway.queue.check)
+    except MeterhouseError as error:
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, error.message) from None
+    except SQLAlchemyError:
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "The control database cannot be read.") from None
+    return JSONResponse({"status": "ready"})
+
+
+async def _metrics(request: Request) -> Response:
+    await admitted(request, Scope.READ)
+    return Response(metrics.as_text(), media_type="text/plain; version=0.0.4")
+
+
+async def _note_last_used(access: Access) -> None:
+    while True:
+        await asyncio.sleep(_LAST_USED_SECONDS)
+        try:
+            await asyncio.to_thread(access.write_last_used)
+        except (MeterhouseError, SQLAlchemyError):
+            logger.warning("When API keys were last used could not be written.")

@@ -1,0 +1,211 @@
+"""Request bodies: read within limits, unpacked within limits, cut into items without touching their text.
+
+What belongs here: bytes and limits. What does not: what an item says (`meterhouse/events/`).
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import polars as pl
+import pyarrow as pa
+from starlette.requests import Request
+
+from meterhouse.events.lines import number_lines
+from meterhouse.gateway.problems import ProblemError
+from meterhouse.settings import Settings
+
+MAX_NESTING = 64
+LINES_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+
+_GZIP_WINDOW = 31
+_KEPT_CHARACTERS = 3000
+_PIECE_BYTES = 64 * 1024
+_WHITESPACE_OR_COMMA = re.compile(r"[\s,]*")
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+
+
+async def read_body(request: Request, settings: Settings) -> bytes:
+    """The body as sent.
+
+    Raises:
+        ProblemError: 413 when it is larger than the gateway takes.
+    """
+    most = settings.gateway_max_body_bytes
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > most:
+        raise _too_large(most, "as sent")
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > most:
+            raise _too_large(most, "as sent")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def unpacked(body: bytes, encoding: str, settings: Settings) -> bytes:
+    """The body without its `Content-Encoding`; never holds more than the limit of it.
+
+    Raises:
+        ProblemError: 413 for too much, 415 for an unknown encoding, 400 for a damaged one.
+    """
+    most = settings.gateway_max_unpacked_bytes
+    match encoding.strip().lower():
+        case "" | "identity":
+            return body
+        case "gzip" | "x-gzip":
+            return _gunzipped(body, most)
+        case "zstd":
+            return _unzstded(body, most)
+        case other:
+            raise ProblemError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                f"Content-Encoding {other[:40]!r} is not known here; send gzip, zstd or none.",
+            )
+
+
+def items_of_lines(text: bytes) -> pl.DataFrame:
+    """The lines of a body of JSON lines that are not blank: `file_line`, `line`, `is_utf8`."""
+    return number_lines(text)
+
+
+def items_of_json(text: bytes) -> list[str]:
+    """The objects of a body that is one JSON object or an array of them, each on one line, its text untouched.
+
+    Where the JSON breaks, the rest is one item, which the judgement then refuses.
+    """
+    try:
+        whole = text.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return [text.decode("utf-8", "replace")]
+    start = len(whole) - len(whole.lstrip())
+    if whole[start : start + 1] != "[":
+        return [_on_one_line(whole)] if whole.strip() else []
+    return [_on_one_line(item) for item in _array_items(whole, start + 1)]
+
+
+def fit(items: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """The items with `unfit`: why one cannot be an event whatever it says, NULL otherwise.
+
+    Of an unfit item (too large, too deep, not UTF-8) the line becomes a JSON text that keeps its beginning: a line
+    that every reader refuses and none stumbles over.
+
+    Raises:
+        ProblemError: 413 when there are too many, 400 when there is none.
+    """
+    if items.is_empty():
+        raise ProblemError(
+            HTTPStatus.BAD_REQUEST, "The body holds no event; send a JSON object, an array or lines."
+        )
+    if items.height > settings.gateway_max_batch_events:
+        raise ProblemError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"The body holds {items.height} events; send at most {settings.gateway_max_batch_events} at once.",
+        )
+    most = settings.gateway_max_event_bytes
+    suspects = items.filter(
+        (pl.col("line").str.len_bytes() > most)
+        | (pl.col("line").str.count_matches(r"[\[{]") > MAX_NESTING)
+        | ~pl.col("is_utf8")
+    )
+    faults = {
+        row["file_line"]: fault
+        for row in suspects.iter_rows(named=True)
+        if (fault := _unfit(row["line"], row["is_utf8"], most))
+    }
+    kept = {
+        row["file_line"]: json.dumps(row["line"][:_KEPT_CHARACTERS])
+        for row in suspects.iter_rows(named=True)
+        if row["file_line"] in faults
+    }
+    number = pl.col("file_line")
+    return items.with_columns(
+        line=pl.coalesce(number.replace_strict(kept, default=None, return_dtype=pl.String), "line"),
+        unfit=number.replace_strict(faults, default=None, return_dtype=pl.String),
+    )
+
+
+def _array_items(whole: str, position: int) -> Iterator[str]:
+    decoder = json.JSONDecoder()
+    while True:
+        position = _WHITESPACE_OR_COMMA.match(whole, position).end()  # type: ignore[union-attr]
+        if whole[position : position + 1] == "]":
+            if rest := whole[position + 1 :].strip():
+                yield rest
+            return
+        try:
+            _, end = decoder.raw_decode(whole, position)
+        except (ValueError, RecursionError):
+            yield whole[position:] or "["
+            return
+        yield whole[position:end]
+        position = end
+
+
+def _on_one_line(item: str) -> str:
+    """A line end in JSON stands between tokens only: in a string it is an error, which it stays."""
+    return item.replace("\n", " ").replace("\r", " ")
+
+
+def _unfit(line: str, is_utf8: bool, most: int) -> str | None:
+    if not is_utf8:
+        return "the event is not UTF-8; send UTF-8"
+    if len(line.encode()) > most:
+        return f"the event is larger than {most} bytes; send less of it"
+    depth = deepest = 0
+    for token in _STRING_OR_BRACKET.finditer(line):
+        if token[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token[0] in "]}":
+            depth -= 1
+    if deepest > MAX_NESTING:
+        return f"the event is nested deeper than {MAX_NESTING} levels; send it flatter"
+    return None
+
+
+def _gunzipped(body: bytes, most: int) -> bytes:
+    unpacked, rest = [], body
+    size = 0
+    while rest:
+        member = zlib.decompressobj(_GZIP_WINDOW)
+        try:
+            piece = member.decompress(rest, most - size + 1)
+        except zlib.error as error:
+            raise _damaged("gzip", str(error)) from None
+        size += len(piece)
+        if size > most:
+            raise _too_large(most, "unpacked")
+        if not member.eof:
+            raise _damaged("gzip", "it is cut off before its end")
+        unpacked.append(piece)
+        rest = member.unused_data
+    return b"".join(unpacked)
+
+
+def _unzstded(body: bytes, most: int) -> bytes:
+    unpacked, size = [], 0
+    try:
+        with pa.input_stream(pa.BufferReader(body), compression="zstd") as stream:
+            while piece := stream.read(min(_PIECE_BYTES, most - size + 1)):
+                size += len(piece)
+                if size > most:
+                    raise _too_large(most, "unpacked")
+                unpacked.append(piece)
+    except OSError as error:
+        raise _damaged("zstd", " ".join(str(error).split())[:100]) from None
+    return b"".join(unpacked)
+
+
+def _too_large(most: int, how: str) -> ProblemError:
+    detail = f"The body is larger than {most} bytes {how}; send fewer events at once."
+    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+
+
+def _damaged(encoding: str, why: str) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.BAD_REQUEST, f"The {encoding} body is damaged ({why}); send it again whole."
+    )

@@ -1,0 +1,90 @@
+"""What every door shares: the key, the body within its limits, the commit, the counts.
+
+What belongs here: the way from a request to its verdicts. What does not: any protocol's words.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+from starlette.requests import Request
+
+from meterhouse.control.tables import ApiKeyRow
+from meterhouse.gateway import metrics
+from meterhouse.gateway.access import Access
+from meterhouse.gateway.bodies import fit, read_body, unpacked
+from meterhouse.gateway.commit import Delivery
+from meterhouse.gateway.keys import Scope
+from meterhouse.gateway.queue import CommitQueue
+from meterhouse.settings import Settings
+
+_INLINE_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """One worker process of the endpoint: its settings, its keys, its queue."""
+
+    settings: Settings
+    access: Access
+    queue: CommitQueue
+
+
+def gateway_of(request: Request) -> Gateway:
+    """The gateway that serves the request."""
+    found: Gateway = request.app.state.gateway
+    return found
+
+
+async def admitted(request: Request, scope: Scope = Scope.WRITE) -> ApiKeyRow:
+    """The key of the request.
+
+    Raises:
+        ProblemError: See `Access.admit`.
+    """
+    return await gateway_of(request).access.admit(request, scope)
+
+
+async def verdicts_on(
+    request: Request, door: str, source: str, items_of: Callable[[bytes], pl.DataFrame]
+) -> pl.DataFrame:
+    """Read the body, cut it into items, commit them, count them.
+
+    Args:
+        request: The request; its key must have been admitted.
+        door: Name for the metrics.
+        source: `source` of events that say none.
+        items_of: From the unpacked body to `file_line`, `line`, `is_utf8`.
+
+    Raises:
+        ProblemError: A limit, a damaged body, or a disk that cannot be written.
+    """
+    gateway = gateway_of(request)
+    body = await read_body(request, gateway.settings)
+    encoding = request.headers.get("content-encoding", "")
+    with gateway.queue.room_for(len(body)):
+        items = await _in_thread_if_large(body, lambda: _items(body, encoding, items_of, gateway.settings))
+        with gateway.queue.room_for(int(items["line"].str.len_bytes().sum())):
+            verdicts = await gateway.queue.commit(Delivery(items, source))
+    for status, count in verdicts["status"].value_counts().rows():
+        metrics.EVENTS.labels(door, status).inc(count)
+    return verdicts
+
+
+def items_from(lines: list[str]) -> pl.DataFrame:
+    """Items of lines that are UTF-8."""
+    table = pl.DataFrame({"line": lines}, schema={"line": pl.String})
+    return table.with_row_index("file_line", offset=1).select(
+        pl.col("file_line").cast(pl.Int64), "line", is_utf8=pl.lit(True)
+    )
+
+
+def _items(
+    body: bytes, encoding: str, items_of: Callable[[bytes], pl.DataFrame], settings: Settings
+) -> pl.DataFrame:
+    return fit(items_of(unpacked(body, encoding, settings)), settings)
+
+
+async def _in_thread_if_large(body: bytes, work: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    return work() if len(body) <= _INLINE_BYTES else await asyncio.to_thread(work)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from dlt_sources.contract import Day, Row, Window
 from dlt_sources.errors import broken_contract
+from dlt_sources.spool import Spool
 
 Clock = Callable[[], datetime]
 """Tells the present time, with its zone."""
@@ -44,15 +45,15 @@ def bucket_day(start: datetime, table: str) -> date:
 def whole_days(asked: list[date], buckets: Iterable[tuple[date, list[Row]]], table: str) -> Iterator[Day]:
     """Every asked day once, in order, with all its rows; a day that a complete answer leaves out had none.
 
-    Nothing is yielded before the last page was read.
+    Nothing is yielded before the last page was read; until then rows beyond some thousand wait on disk.
 
     Raises:
         ProviderError: a bucket lies outside the days that were asked for.
     """
-    rows: dict[date, list[Row]] = {day: [] for day in asked}
+    spool, days = Spool(), dict.fromkeys(asked)
     for day, results in buckets:
-        if day not in rows:
+        if day not in days:
             raise broken_contract(f"The answer for `{table}` holds {day}, which was not asked for.")
-        rows[day].extend(results)
-    for day, day_rows in rows.items():
-        yield Day(day, day_rows)
+        spool.put(day, results)
+    for day in days:
+        yield Day(day, spool.rows(day))

@@ -6,7 +6,7 @@ shapes and errors all providers share. What does not: how pulled days become dlt
 (`http.py`), any provider.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
@@ -48,10 +48,13 @@ class Window:
 
 @dataclass(frozen=True)
 class Day:
-    """Everything a report says about one UTC day; `rows` may be empty, which means: nothing happened."""
+    """Everything a report says about one UTC day; `rows` may be empty, which means: nothing happened.
+
+    Rows are read more than once: a list, or what a `Spool` gives when they may not fit into memory.
+    """
 
     day: date
-    rows: list[Row]
+    rows: Collection[Row]
 
 
 @dataclass(frozen=True)

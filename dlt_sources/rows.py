@@ -54,6 +54,14 @@ class RowShape:
         return {_column(path): {"data_type": _DATA_TYPES[kind]} for path, kind in self.fields.items()}
 
     @cached_property
+    def _blank(self) -> Row:
+        return dict.fromkeys(self.columns)
+
+    @cached_property
+    def _column_of(self) -> Mapping[str, str]:
+        return {path: _column(path) for path in self.fields}
+
+    @cached_property
     def _parents(self) -> frozenset[str]:
         """Paths of the documented objects that are taken apart."""
         steps = (path.split(".") for path in self.fields)
@@ -67,16 +75,17 @@ class RowShape:
         """
         if not isinstance(item, dict):
             raise broken_contract(f"A row of `{self.table}` is not an object.")
-        row: Row = dict.fromkeys(map(_column, self.fields))
+        row = self._blank.copy()
         for path, value in self._leaves(item, ""):
-            row[_column(path) if path in self.fields else self._free_column(path)] = self._exact(path, value)
+            row[self._column_of.get(path) or self._free_column(path, row)] = self._exact(path, value)
         return row
 
-    def _free_column(self, path: str) -> str:
-        """Column of an undocumented field: never one that dlt would take for a documented column or one of ours."""
-        column = path.replace(".", "_")
-        is_taken = _as_dlt_names(column) in self.columns.keys() | _OURS
-        return f"undocumented_{column}" if is_taken else column
+    def _free_column(self, path: str, row: Row) -> str:
+        """Column of an undocumented field, as dlt names it: never one that the row has, nor one of ours."""
+        column = _column(path)
+        while column in row or column in _OURS:
+            column = f"undocumented_{column}"
+        return column
 
     def _leaves(self, item: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
         for name, value in item.items():
@@ -91,22 +100,20 @@ class RowShape:
                 raise self._not_documented(path, "an object")
 
     def _exact(self, path: str, value: Any) -> str | int | bool:
-        match self.fields.get(path, Kind.TEXT):
-            case Kind.FLAG:
-                if not isinstance(value, bool):
-                    raise self._not_documented(path, "true or false")
-                return value
-            case Kind.DECIMAL:
-                return self._digits(path, value)
-            case Kind.INTEGER:
-                number = Decimal(self._digits(path, value))
-                if number != number.to_integral_value() or abs(number) >= _BIGINT_LIMIT:
-                    raise self._not_documented(path, "a whole number")
-                return int(number)
-            case _:
-                return (
-                    value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
-                )
+        kind = self.fields.get(path, Kind.TEXT)
+        if kind is Kind.TEXT:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+            return _storable(text)
+        if kind is Kind.DECIMAL:
+            return self._digits(path, value)
+        if kind is Kind.INTEGER:
+            number = Decimal(self._digits(path, value))
+            if number != number.to_integral_value() or abs(number) >= _BIGINT_LIMIT:
+                raise self._not_documented(path, "a whole number")
+            return int(number)
+        if not isinstance(value, bool):
+            raise self._not_documented(path, "true or false")
+        return value
 
     def _digits(self, path: str, value: Any) -> str:
         """A JSON number, or a string that holds one: both are in use (contract OpenAI §1.6)."""
@@ -135,6 +142,11 @@ def _as_dlt_names(column: str) -> str:
     return NamingConvention().normalize_identifier(column or "_empty")
 
 
+def _storable(text: str) -> str:
+    """The text, with a question mark for half a surrogate pair, which JSON can say but UTF-8 cannot."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def _column(path: str) -> str:
-    """Column of a documented field: `netAmount` or `tokenUsage.totalCents` in snake case."""
+    """Column of a field, as dlt names it: `netAmount` or `tokenUsage.totalCents` in snake case."""
     return _as_dlt_names(path.replace(".", "_"))

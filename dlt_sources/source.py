@@ -7,30 +7,27 @@ half. Vanished rows, empty days and restatements all follow from this. What does
 locks and destinations.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, cast
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import cast
 
 import dlt
-from dlt.common.schema.typing import TMergeDispositionDict, TSchemaContractDict, TTableSchemaColumns
+import pyarrow as pa
+from dlt.common.schema.typing import TDeleteInsertStrategyDict, TSchemaContractDict, TTableSchemaColumns
 from dlt.extract import DltResource, DltSource
 from uuid_utils import uuid7
 
-from dlt_sources.contract import Columns, Credentials, Day, Dimension, Provider, Report, Row, Window
+from dlt_sources.contract import Columns, Credentials, Dimension, Provider, Report, Row, Window
+from dlt_sources.versions import day_version, empty_table, report_columns, stamped_tables
 
 SCHEMA_CONTRACT: TSchemaContractDict = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
 PULLED_DAYS = "pulled_days"
 
-_DELETE_INSERT: TMergeDispositionDict = {"disposition": "merge", "strategy": "delete-insert"}
-_REPORT_COLUMNS: Columns = {
-    "connection_id": {"data_type": "text", "nullable": False},
-    "day": {"data_type": "date", "nullable": False},
-    "content_hash": {"data_type": "text", "nullable": False},
-    "row_id": {"data_type": "text", "nullable": False},
-}
+_BY_KEY: TDeleteInsertStrategyDict = {"disposition": "merge", "strategy": "delete-insert"}
+_BY_UNIQUE_KEY: TDeleteInsertStrategyDict = {**_BY_KEY, "deduplicated": True}
+"""Row ids of one pull are unique as they are made: DuckDB need not sort a day of millions to find that out."""
 _DIMENSION_COLUMNS: Columns = {
     "connection_id": {"data_type": "text", "nullable": False},
     "observed_at": {"data_type": "timestamp", "nullable": False},
@@ -92,18 +89,20 @@ def build_source(
     resources = [
         _resource(
             report.name,
-            _report_items(report, credentials, window, pulled) if report.name in wanted else None,
-            {**_REPORT_COLUMNS, **report.columns},
+            partial(_report_tables, report, credentials, window, pulled) if report.name in wanted else None,
+            report_columns(report.columns),
             ["row_id"],
+            _BY_UNIQUE_KEY,
         )
         for report in provider.reports
     ]
     resources += [
         _resource(
             dimension.name,
-            _dimension_items(dimension, credentials, pulled) if dimension.name in wanted else None,
-            {**_DIMENSION_COLUMNS, **dimension.columns},
+            partial(_dimension_tables, dimension, credentials, pulled) if dimension.name in wanted else None,
+            _dimension_columns(dimension),
             ["connection_id", dimension.key],
+            _BY_KEY,
         )
         for dimension in provider.dimensions
     ]
@@ -114,85 +113,69 @@ def pulled_days_source(pulled: PulledDays) -> DltSource:
     """The second source of a pull: the versions of its days. Load it only after the rows have committed."""
     rows = _resource(
         PULLED_DAYS,
-        lambda: iter([pulled.versions]),
+        lambda: stamped_tables(pulled.versions, _PULLED_DAYS_COLUMNS, {}),
         _PULLED_DAYS_COLUMNS,
         ["connection_id", "report", "day", "pull_id"],
+        _BY_KEY,
     )
     return _source(pulled.provider, [rows])
 
 
-def day_version(connection_id: str, report: str, day: Day) -> tuple[str, list[Row]]:
-    """Hash of a day's content, and its rows as loaded.
-
-    The hash is over the rows in canonical order without what is null, so that neither the order of an answer
-    nor a new field that is always null makes a new version. Rows that are alike are told apart by their
-    place.
-    """
-    ordered = sorted(
-        ((_canonical({k: v for k, v in row.items() if v is not None}), row) for row in day.rows), key=_text
-    )
-    content_hash = _sha256(*(text for text, _ in ordered))
-    rows = [
-        row
-        | {
-            "connection_id": connection_id,
-            "day": day.day,
-            "content_hash": content_hash,
-            "row_id": _sha256(connection_id, report, day.day.isoformat(), content_hash, str(place)),
-        }
-        for place, (_, row) in enumerate(ordered)
-    ]
-    return content_hash, rows
-
-
-def _report_items(
+def _report_tables(
     report: Report, credentials: Callable[[], Credentials], window: Window, pulled: PulledDays
-) -> Callable[[], Iterator[list[Row]]]:
-    def items() -> Iterator[list[Row]]:
-        for day in report.fetch(credentials(), window):
-            content_hash, rows = day_version(pulled.connection_id, report.name, day)
-            pulled.versions.append(
-                {
-                    "connection_id": pulled.connection_id,
-                    "report": report.name,
-                    "day": day.day,
-                    "content_hash": content_hash,
-                    "row_count": len(rows),
-                    "pull_id": pulled.pull_id,
-                    "observed_at": pulled.observed_at,
-                }
-            )
-            yield rows
+) -> Iterator[pa.Table]:
+    """The rows of all days; each day is noted in `pulled` before its rows are handed out."""
+    columns, seen = report_columns(report.columns), set[date]()
+    for day in report.fetch(credentials(), window):
+        if day.day in seen:
+            raise RuntimeError(f"The reader of `{report.name}` gave {day.day} twice.")
+        seen.add(day.day)
+        version = day_version(pulled.connection_id, report.name, day)
+        pulled.versions.append(
+            {
+                "connection_id": pulled.connection_id,
+                "report": report.name,
+                "day": day.day,
+                "content_hash": version.content_hash,
+                "row_count": version.row_count,
+                "pull_id": pulled.pull_id,
+                "observed_at": pulled.observed_at,
+            }
+        )
+        yield from version.tables(columns)
 
-    return items
 
-
-def _dimension_items(
+def _dimension_tables(
     dimension: Dimension, credentials: Callable[[], Credentials], pulled: PulledDays
-) -> Callable[[], Iterator[list[Row]]]:
-    def items() -> Iterator[list[Row]]:
-        stamp = {"connection_id": pulled.connection_id, "observed_at": pulled.observed_at}
-        yield [row | stamp for row in dimension.fetch(credentials())]
+) -> Iterator[pa.Table]:
+    stamp = {"connection_id": pulled.connection_id, "observed_at": pulled.observed_at}
+    return stamped_tables(dimension.fetch(credentials()), _dimension_columns(dimension), stamp)
 
-    return items
+
+def _dimension_columns(dimension: Dimension) -> Columns:
+    return {**_DIMENSION_COLUMNS, **dimension.columns}
 
 
 def _resource(
-    name: str, items: Callable[[], Iterator[list[Row]]] | None, columns: Mapping[str, Any], key: list[str]
+    name: str,
+    tables: Callable[[], Iterable[pa.Table]] | None,
+    columns: Columns,
+    key: list[str],
+    write_disposition: TDeleteInsertStrategyDict,
 ) -> DltResource:
     """A resource whose table exists even when no row ever comes."""
 
-    def extract() -> Iterator[Any]:
-        yield dlt.mark.materialize_table_schema()
-        if items is not None:
-            yield from items()
+    def extract() -> Iterator[pa.Table]:
+        yield empty_table(columns)
+        if tables is not None:
+            yield from tables()
 
     resource: DltResource = dlt.resource(
         extract,
         name=name,
         columns=cast(TTableSchemaColumns, {column: dict(hints) for column, hints in columns.items()}),
         primary_key=key,
-        write_disposition=_DELETE_INSERT,
+        write_disposition=write_disposition,
         schema_contract=SCHEMA_CONTRACT,
         file_format="parquet",
     )()
@@ -206,15 +189,3 @@ def _source(name: str, resources: list[DltResource]) -> DltSource:
     source = DltSource(schema, name, resources)
     source.max_table_nesting = 0
     return source
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
-def _text(pair: tuple[str, Row]) -> str:
-    return pair[0]
-
-
-def _sha256(*parts: str) -> str:
-    return hashlib.sha256(_canonical(parts).encode()).hexdigest()

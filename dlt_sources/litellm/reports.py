@@ -13,7 +13,7 @@ from typing import Any
 from dlt.sources.helpers.rest_client.client import RESTClient
 from pydantic import Field
 
-from dlt_sources.buckets import Clock, begun_days
+from dlt_sources.buckets import Clock, begun_days, whole_days
 from dlt_sources.contract import Credentials, Day, Row, Window
 from dlt_sources.errors import Api, broken_contract
 from dlt_sources.fields import ApiKey, BaseUrl
@@ -70,8 +70,10 @@ class LiteLLMReader:
         """Every begun day of the window, each asked for alone: both bounds are inclusive (§3.4)."""
         client = self.client(credentials)
         for day in begun_days(window, self.clock()):
-            parts = [part for page in _activity_pages(client, day) for part in page]
-            yield Day(day, [row for part in parts for row in _activity_rows(part, day)])
+            parts = (part for page in _activity_pages(client, day) for part in page)
+            yield from whole_days(
+                [day], ((day, _activity_rows(part, day)) for part in parts), "daily_activity"
+            )
 
     def keys(self, credentials: LiteLLMCredentials) -> Iterator[Row]:
         """Every virtual key."""

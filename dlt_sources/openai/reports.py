@@ -6,7 +6,8 @@ retrying and decoding (`dlt_sources/http.py`).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from itertools import chain, islice
 from typing import Any
 
 from dlt.sources.helpers.rest_client.client import RESTClient
@@ -101,26 +102,28 @@ class OpenAIReader:
 
 def _first_accepted(
     client: RESTClient, table: BucketTable, query: dict[str, Any]
-) -> list[tuple[Any, list[Row]]]:
-    """All buckets in the first grouping that OpenAI does not refuse."""
+) -> Iterator[tuple[date, list[Row]]]:
+    """All buckets in the first grouping that OpenAI does not refuse on its first page."""
     *finer, coarsest = table.groupings
     for grouping in finer:
+        buckets = _buckets(client, table, query, grouping)
         try:
-            return _buckets(client, table, query, grouping)
+            first = list(islice(buckets, 1))
         except RequestRefusedError:
             continue
+        return chain(first, buckets)
     return _buckets(client, table, query, coarsest)
 
 
 def _buckets(
     client: RESTClient, table: BucketTable, query: dict[str, Any], grouping: tuple[str, ...]
-) -> list[tuple[Any, list[Row]]]:
+) -> Iterator[tuple[date, list[Row]]]:
     paginator = StrictCursorPaginator(cursor_path="next_page", cursor_param="page")
     items = read_items(client, table.path, query | {"group_by[]": list(grouping)}, paginator)
-    return [_bucket(table, item, ",".join(grouping)) for item in items]
+    return (_bucket(table, item, ",".join(grouping)) for item in items)
 
 
-def _bucket(table: BucketTable, item: dict[str, Any], grouped_by: str) -> tuple[Any, list[Row]]:
+def _bucket(table: BucketTable, item: dict[str, Any], grouped_by: str) -> tuple[date, list[Row]]:
     start, results = item.get("start_time"), item.get("results")
     if not isinstance(start, int) or not isinstance(results, list):
         raise broken_contract(

@@ -1,11 +1,12 @@
 """Days are replaced whole and their history is kept; a pull cut short shows nothing."""
 
+from collections import defaultdict
 from datetime import date
 
 import pytest
 
 from dlt_sources.contract import Day
-from dlt_sources.source import day_version
+from dlt_sources.versions import day_version, report_columns
 from tests.dlt_sources.fake_provider import Raw
 from tests.dlt_sources.warehouse import window
 
@@ -16,6 +17,22 @@ ONLY = ["costs"]
 
 def line(value, item="a", **extra):
     return {"amount": {"value": value, "currency": "usd"}, "line_item": item, **extra}
+
+
+def version(*rows, connection_id="c"):
+    return day_version(connection_id, "r", Day(DAY, list(rows)))
+
+
+def ids_by_row(of):
+    found = defaultdict(set)
+    for table in of.tables(report_columns({"x": {"data_type": "text"}})):
+        for row in table.to_pylist():
+            found[row["x"]].add(row["row_id"])
+    return found
+
+
+def row_ids(of):
+    return set().union(*ids_by_row(of).values())
 
 
 @pytest.fixture
@@ -106,16 +123,17 @@ def test_every_documented_column_and_table_exists_though_no_row_ever_came(fake, 
 
 def test_a_hash_is_of_content_not_of_order_or_of_fields_that_are_null():
     a, b = {"x": "1", "y": None}, {"x": "2"}
-    assert day_version("c", "r", Day(DAY, [a, b]))[0] == day_version("c", "r", Day(DAY, [b, {"x": "1"}]))[0]
-    assert day_version("c", "r", Day(DAY, [a]))[0] != day_version("c", "r", Day(DAY, [a, a]))[0]
-    _, rows = day_version("c", "r", Day(DAY, [a, a]))
-    assert (
-        len(
-            {row["row_id"] for row in rows}
-            | {row["row_id"] for row in day_version("d", "r", Day(DAY, [a]))[1]}
-        )
-        == 3
-    )
+    assert version(a, b).content_hash == version(b, {"x": "1"}).content_hash
+    assert version(a).content_hash != version(a, a).content_hash
+    assert version().content_hash != version(a).content_hash
+    assert len(row_ids(version(a, a)) | row_ids(version(a, connection_id="d"))) == 3
+
+
+def test_a_row_keeps_its_id_however_the_answer_is_ordered():
+    rows = [{"x": str(n % 7)} for n in range(50)]
+    one, other = version(*rows), version(*reversed(rows))
+    assert ids_by_row(one) == ids_by_row(other)
+    assert len(row_ids(one)) == 50
 
 
 @pytest.mark.parametrize("name", ["amountValue", "amount_value", "Amount Value"])

@@ -182,4 +182,4 @@ def test_amounts_keep_every_digit_and_a_new_field_passes_through(github):
         "-3",
         "12345.000000000000001",
     ]
-    assert day.rows[0]["brandNew"] == '{"a": [1]}'
+    assert day.rows[0]["brand_new"] == '{"a": [1]}'

@@ -61,7 +61,8 @@ class Day:
 class Report:
     """One dated report of a provider: a raw table whose days are pulled whole.
 
-    `fetch` yields every begun day of the window exactly once, empty days included. Money and other decimals
+    `fetch` yields every begun day of the window exactly once, empty days included, and may yield an earlier day
+    too, whole, when the provider says that it changed. Money and other decimals
     are text exactly as the provider sent them; counts are int; dimensions that were not sent are None.
     """
 

@@ -19,7 +19,8 @@ def _one_word(secret: SecretStr) -> SecretStr:
     return SecretStr(key)
 
 
-def _http_url(url: str) -> str:
+def http_url(url: str) -> str:
+    """The address without a slash at its end; anything but a plain http or https one is refused."""
     if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", url):
         raise ValueError("a base URL looks like https://api.example.com/v1, with no user, query or fragment")
     return url.rstrip("/")
@@ -28,5 +29,5 @@ def _http_url(url: str) -> str:
 ApiKey = Annotated[SecretStr, AfterValidator(_one_word)]
 """A secret key that is sent in a header."""
 
-BaseUrl = Annotated[str, AfterValidator(_http_url)]
+BaseUrl = Annotated[str, AfterValidator(http_url)]
 """Where an API answers; https, or http for a proxy nearby."""

@@ -30,6 +30,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from dlt_sources.contract import ProviderError
 from dlt_sources.errors import Api, broken_contract, http_failure, is_rate_limited, scrubber
 from dlt_sources.spending import count_request
 
@@ -86,7 +87,7 @@ class PatientSession(Session):
         """
         path = request.path_url.partition("?")[0]
         retrying = Retrying(
-            retry=retry_if_result(_is_passing),
+            retry=retry_if_result(self.is_passing),
             wait=self._wait,
             stop=stop_after_attempt(self._patience.tries) | stop_before_delay(self._patience.deadline),
             retry_error_callback=_last_answer,
@@ -95,7 +96,7 @@ class PatientSession(Session):
             self._attempt, request, kwargs | {"allow_redirects": False}
         )
         if not isinstance(answer, Response) or not 200 <= answer.status_code < 300:
-            raise http_failure(self._api, answer, path, self._scrub)
+            raise self.failure(answer, path)
         body = {} if answer.status_code == 204 else _decode(answer.content)
         if body is None:
             raise broken_contract(
@@ -103,6 +104,17 @@ class PatientSession(Session):
             )
         answer.json = lambda **_: body  # type: ignore[method-assign]
         return answer
+
+    def is_passing(self, answer: Response | RequestException) -> bool:
+        """Whether another try may be answered better; a provider whose statuses say too little overrides it."""
+        if isinstance(answer, Response):
+            is_limited = answer.status_code == 403 and is_rate_limited(answer)
+            return answer.status_code in _PASSING_STATUSES or answer.status_code >= 500 or is_limited
+        return isinstance(answer, _PASSING_ERRORS)
+
+    def failure(self, answer: Response | RequestException, path: str) -> ProviderError:
+        """What the last answer means; likewise."""
+        return http_failure(self._api, answer, path, self._scrub)
 
     def _attempt(self, request: PreparedRequest, kwargs: dict[str, Any]) -> Response | RequestException:
         """One try. An error is returned, not raised: it holds the signed request, which no traceback may."""
@@ -232,13 +244,6 @@ def _reset_at(headers: Mapping[str, str] | CaseInsensitiveDict[str]) -> datetime
     reset = headers.get("x-ratelimit-reset", "")
     is_used_up = headers.get("x-ratelimit-remaining") == "0" and re.fullmatch(r"\d{10}", reset)
     return datetime.fromtimestamp(int(reset), UTC) if is_used_up else None
-
-
-def _is_passing(answer: Response | RequestException) -> bool:
-    if isinstance(answer, Response):
-        is_limited = answer.status_code == 403 and is_rate_limited(answer)
-        return answer.status_code in _PASSING_STATUSES or answer.status_code >= 500 or is_limited
-    return isinstance(answer, _PASSING_ERRORS)
 
 
 def _last_answer(state: RetryCallState) -> Any:

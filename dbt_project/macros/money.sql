@@ -20,6 +20,14 @@
 cast({{ dbt.safe_cast(text, 'decimal(30, 10)') }} * 0.01 as {{ type_money() }})
 {%- endmacro %}
 
+{# Text in a currency as dollars: as it stands in dollars, else divided by the currency's units for a dollar, in whole numbers. #}
+{% macro money_in_usd(amount, currency, units_per_usd) -%}
+case
+    when upper({{ currency }}) = 'USD' then {{ money_from_text(amount) }}
+    else {{ units_to_money(share_rounded(money_to_units(money_from_text(amount)), '1000000000000', money_to_units(money_from_text(units_per_usd)))) }}
+end
+{%- endmacro %}
+
 {# Money as a whole number of 1e-12 USD, and back. #}
 {% macro money_to_units(amount) %}cast({{ amount }} * 1000000000000 as {{ type_wide_integer() }}){% endmacro %}
 {% macro units_to_money(units) %}cast(cast({{ units }} as decimal(38, 0)) * 0.000000000001 as {{ type_money() }}){% endmacro %}

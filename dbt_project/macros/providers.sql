@@ -32,6 +32,12 @@
         ],
     },
     {
+        'name': 'google', 'conforms': ['charges', 'usage'],
+        'bills': [
+            {'report': 'costs', 'amount': money_in_usd('amount', 'currency', 'currency_conversion_rate'), 'closes_days': true},
+        ],
+    },
+    {
         'name': 'openrouter', 'conforms': ['charges', 'usage'],
         'bills': [{'report': 'activity', 'amount': 'usage', 'where': 'usage is not null', 'closes_days': true}],
     },

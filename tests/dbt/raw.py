@@ -34,6 +34,7 @@ CONNECTIONS = {
     "c-openai-2": "openai",
     "c-aws_bedrock": "aws_bedrock",
     "c-azure_openai": "azure_openai",
+    "c-google": "google",
     "c-openrouter": "openrouter",
     "c-litellm": "litellm",
     "c-piapi": "piapi",

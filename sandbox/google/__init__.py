@@ -1,0 +1,1 @@
+"""Google on loopback: the billing export in BigQuery, Cloud Monitoring, and signing in."""

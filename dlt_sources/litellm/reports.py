@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from dlt.sources.helpers.rest_client.client import RESTClient
 from pydantic import Field
@@ -18,6 +18,7 @@ from dlt_sources.contract import Credentials, Day, Row, Window
 from dlt_sources.errors import Api, broken_contract
 from dlt_sources.fields import ApiKey, BaseUrl
 from dlt_sources.http import PAGE_CAP, HeaderAuth, Patience, build_client
+from dlt_sources.litellm.spend_logs import closed_days, log_days
 from dlt_sources.litellm.tables import COUNTS, DAILY_ACTIVITY, KEYS, TEAMS, WHO, listed_row
 from dlt_sources.rows import RowShape
 
@@ -42,6 +43,11 @@ class LiteLLMCredentials(Credentials):
     api_key: ApiKey = Field(
         title="API key",
         description="Starts with sk-; of a user with the role proxy_admin_viewer or proxy_admin.",
+    )
+    request_logs: Literal["on", "off"] = Field(
+        default="on",
+        title="Request logs",
+        description="Whether single requests are pulled too; off spares a proxy with millions of them.",
     )
 
 
@@ -74,6 +80,11 @@ class LiteLLMReader:
             yield from whole_days(
                 [day], ((day, _activity_rows(part, day)) for part in parts), "daily_activity"
             )
+
+    def spend_logs(self, credentials: LiteLLMCredentials, window: Window) -> Iterator[Day]:
+        """Every closed day of the window that has single requests, if these are wanted."""
+        if credentials.request_logs == "on":
+            yield from log_days(self.client(credentials), closed_days(window.days, self.clock()))
 
     def keys(self, credentials: LiteLLMCredentials) -> Iterator[Row]:
         """Every virtual key."""

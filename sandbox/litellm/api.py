@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sandbox.faults import EndlessPaging, Faults, FaultyServer
+from sandbox.litellm.logs import COUNTED, logs_page
 from sandbox.responses import ExactJSONResponse
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -66,6 +67,8 @@ class LiteLLMBooks:
     activity: list[ActivityRow]
     keys: list[Item]
     teams: list[Item]
+    logs: list[Item] = field(default_factory=list)
+    """Single requests as the proxy shows them, in any order."""
 
 
 @dataclass
@@ -73,6 +76,8 @@ class LiteLLMDesk:
     """What the server works from; put other books in to restate."""
 
     books: LiteLLMBooks
+    counted_logs: int = COUNTED
+    """Requests up to which the total of a page of logs is counted."""
     faults: Faults = field(default_factory=Faults)
     requests: list[str] = field(default_factory=list)
     """Path and query of every request, faults included, in order."""
@@ -150,11 +155,20 @@ def litellm_app(desk: LiteLLMDesk, keys: LiteLLMKeys) -> ASGIApp:
         routes=[
             Route("/user/daily/activity", known(activity)),
             Route("/global/spend", known(global_spend)),
+            Route("/spend/logs/v2", known(_spend_logs(desk))),
             Route("/key/list", known(key_list)),
             Route("/v2/team/list", known(team_list)),
         ]
     )
     return FaultyServer(app, desk, refuse)
+
+
+def _spend_logs(desk: LiteLLMDesk) -> Endpoint:
+    async def spend_logs(request: Request) -> Response:
+        page = logs_page(desk.books.logs, request.query_params, desk.counted_logs)
+        return _error(400, "Invalid date format.", "bad_request") if page is None else ExactJSONResponse(page)
+
+    return spend_logs
 
 
 def refuse(status: int) -> Response:

@@ -9,6 +9,7 @@ from tests.dbt import raw
 
 DAY = date(2026, 10, 1)
 MODELS = (
+    "stg_litellm__spend_logs",
     "fct_gateway_costs",
     "fct_usage",
     "fct_transactions",
@@ -95,6 +96,18 @@ def warehouse(tmp_path_factory):
         estimate("0.25", None, api_key=None),
     ]
     raw.pull(path, "c-litellm", "daily_activity", DAY, estimates)
+    tokens = {"prompt_tokens": 10, "total_tokens": 15, "completion_tokens": 5, "cache_read_input_tokens": 4}
+    request = {"spend": "0.0002", "model": "openai/gpt-4o", "status": "success", **tokens}
+    request |= {"started_at": "2026-10-01T08:26:56.457+00:00"}
+    gone = [request | {"request_id": f"r{n}"} for n in range(3)]
+    raw.pull(path, "c-litellm", "spend_logs", DAY, gone, raw.after(DAY, 25))
+    kept = [
+        gone[2] | {"spend": "0.0003"},
+        request | {"request_id": "unpriced", "spend": "0"},
+        request | {"request_id": "cached", "spend": "0", "cache_hit": "True"},
+        request | {"request_id": "failed", "spend": "0", "status": "failure"},
+    ]
+    raw.pull(path, "c-litellm", "spend_logs", DAY, kept, raw.after(DAY, 49))
     events = [
         call(1, "acme", input_tokens=3000, cache_read_tokens=500, output_tokens=0),
         call(2, "umbra", input_tokens=1000, output_tokens=1125),
@@ -107,6 +120,25 @@ def warehouse(tmp_path_factory):
 
 def test_every_identity_holds_with_gateways_beside_bills(warehouse):
     assert raw.dbt(warehouse, "test", "--select", *IDENTITIES) == []
+
+
+def test_a_request_the_proxy_deleted_since_stays_and_each_counts_once(warehouse):
+    found = raw.rows(
+        warehouse,
+        """select request_id, spend_usd, is_without_cost, input, cache_read, upstream_provider, model_name
+        from staging.stg_litellm__spend_logs order by request_id""",
+    )
+    assert {row["request_id"]: (row["spend_usd"], row["is_without_cost"]) for row in found} == {
+        "cached": (Decimal(0), False),
+        "failed": (Decimal(0), False),
+        "r0": (Decimal("0.0002"), False),
+        "r1": (Decimal("0.0002"), False),
+        "r2": (Decimal("0.0003"), False),
+        "unpriced": (Decimal(0), True),
+    }
+    assert {
+        (row["input"], row["cache_read"], row["upstream_provider"], row["model_name"]) for row in found
+    } == {(6, 4, "openai", "gpt-4o")}
 
 
 def test_billed_is_what_was_drawn_and_neither_own_keys_nor_estimates(warehouse):

@@ -1,6 +1,7 @@
 """LiteLLM against its contract page: recorded answers load exactly, parts of a day add up, and a key that sees
 only its own spend is refused."""
 
+import json
 from datetime import date
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from tests.dlt_sources.served import Served
 from tests.dlt_sources.warehouse import Warehouse, fetch, window
 
 ACTIVITY = "/user/daily/activity"
+LOGS = "/spend/logs/v2"
 KEYS = LiteLLMKeys("sk-PLANTEDviewer0123", "sk-PLANTEDuser0123")
 PROVIDER = litellm.build_provider(clock=lambda: NOW, patience=QUICK)
 DAY = date(2026, 10, 1)
@@ -126,6 +128,96 @@ def test_spend_that_names_no_model_stays_visible_as_a_row_without_one(desk, prox
     ]
 
 
+def logged(number, began, spend="0.001", **more):
+    """A request as the proxy shows it, with what must not be kept."""
+    who = {"user_api_key_alias": "search-prod", "requester_ip_address": "203.0.113.7"}
+    usage = {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 4}}
+    return {
+        "request_id": f"request-{number}",
+        "api_key": "hash-1",
+        "spend": Decimal(spend),
+        "total_tokens": 15,
+        "prompt_tokens": 10,
+        "completion_tokens": 5,
+        "startTime": began,
+        "model": "openai/gpt-4o",
+        "organization_id": "",
+        "user": "alice",
+        "metadata": who | {"usage_object": usage, "proxy_server_request": {"body": "PLANTED prompt"}},
+        "request_tags": ["job:nightly", "User-Agent: curl"],
+        "requester_ip_address": "203.0.113.7",
+        "status": "success",
+        **more,
+    }
+
+
+def put_logs(desk, logs):
+    desk.books = LiteLLMBooks([], desk.books.keys, desk.books.teams, logs)
+
+
+def test_the_recorded_request_loads_with_every_digit_and_without_addresses(proxy, tmp_path):
+    body = payload("litellm_spend_logs_v2.json") | {"total": 1, "page": 1, "total_pages": 1}
+    recorded = payload_text("litellm_spend_logs_v2.json")
+    data = recorded[recorded.index(b"[") : recorded.rindex(b"]") + 1]
+    rest = json.dumps({name: value for name, value in body.items() if name != "data"}).encode()
+    proxy.faults[LOGS] = [Answer(body=b'{"data": ' + data + b", " + rest[1:])]
+    provider = litellm.build_provider(clock=lambda: NOW.replace(month=11, day=25), patience=QUICK)
+    warehouse = Warehouse(tmp_path)
+    warehouse.pull(provider, proxy, RECORDED, tables=("spend_logs",))
+    columns = (
+        "request_id, spend, total_cost, input_cost, prompt_tokens, end_user, organization_id, request_tags"
+    )
+    assert warehouse.current("litellm", "spend_logs", columns) == [
+        (
+            "chatcmpl-83849fd9-8b69-4e01-896f-8e55b45494fe",
+            "0.000225",
+            "0.00022500000000000002",
+            "2.5e-05",
+            10,
+            "end-user-7",
+            None,
+            '["feature:summarize", "job:nightly", "User-Agent: curl", "User-Agent: curl/7.88.1"]',
+        )
+    ]
+    assert "127.0.0.1" not in str(warehouse.ask("select * from raw_litellm.spend_logs"))
+
+
+def test_a_day_beyond_what_the_proxy_counts_is_read_in_halves_and_each_request_once(desk, proxy):
+    desk.counted_logs = 40
+    began = [f"2026-10-01T{n % 24:02}:{n % 60:02}:00.{n % 1000:03}+00:00" for n in range(300)]
+    edges = ["2026-10-01T12:00:00+00:00", "2026-10-01T23:59:59.999+00:00"]
+    outside = ["2026-10-02T00:00:00+00:00", "2026-09-30T23:59:59.999+00:00"]
+    put_logs(desk, [logged(n, at) for n, at in enumerate([*began, *edges, *outside])])
+    (day,) = fetch(PROVIDER, "spend_logs", proxy, window("2026-10-01", 1))
+    assert sorted(row["request_id"] for row in day.rows) == sorted(f"request-{n}" for n in range(302))
+    assert sum(Decimal(row["spend"]) for row in day.rows) == Decimal("0.302")
+    kept = day.rows[0]
+    assert (kept["cache_read_input_tokens"], kept["organization_id"], kept["user_id"]) == (4, None, "alice")
+    assert "PLANTED" not in str(day.rows)
+    assert "203.0.113.7" not in str(day.rows)
+
+
+def test_pages_of_requests_are_read_to_the_last_and_must_add_up(desk, proxy):
+    put_logs(desk, [logged(n, f"2026-10-01T10:00:00.{n % 1000:03}+00:00") for n in range(2300)])
+    (day,) = fetch(PROVIDER, "spend_logs", proxy, window("2026-10-01", 1))
+    assert (len(day.rows), len(proxy.requests)) == (2300, 3)
+    put_logs(desk, [logged(1, "2026-10-01T10:00:00+00:00"), logged(1, "2026-10-01T11:00:00+00:00")])
+    assert "hold 1 requests, not 2" in failure(proxy, "spend_logs", days=window("2026-10-01", 1)).message
+
+
+def test_days_that_are_open_or_whose_requests_are_gone_are_left_out_not_emptied(desk, proxy):
+    put_logs(desk, [logged(n, f"2026-10-{n}T10:00:00+00:00") for n in (18, 20)])
+    days = fetch(PROVIDER, "spend_logs", proxy, window("2026-10-17", 5))
+    assert [day.day.day for day in days] == [18]
+
+
+def test_a_proxy_without_request_logs_is_connected_all_the_same(proxy):
+    proxy.faults[LOGS] = [Answer(404, {"detail": "Not Found"})]
+    assert PROVIDER.check(proxy.credentials()).readable == ("daily_activity", "keys", "teams")
+    off = proxy.credentials().model_copy(update={"request_logs": "off"})
+    assert "spend_logs" not in litellm.build_provider(lambda: NOW, QUICK).check(off).readable
+
+
 def test_a_key_that_sees_only_its_own_spend_is_refused_by_the_check(proxy):
     with pytest.raises(ProviderError, match="Only proxy admin") as caught:
         PROVIDER.check(proxy.credentials(KEYS.user))
@@ -135,7 +227,7 @@ def test_a_key_that_sees_only_its_own_spend_is_refused_by_the_check(proxy):
 
 def test_a_viewer_may_read_everything_and_the_account_is_the_proxy(proxy):
     rights = PROVIDER.check(proxy.credentials())
-    assert (rights.account_id, rights.readable) == (proxy.url, PROVIDER.tables)
+    assert (rights.account_id, sorted(rights.readable)) == (proxy.url, sorted(PROVIDER.tables))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from dlt_sources.buckets import midnight
 from dlt_sources.contract import Day, Row
 from dlt_sources.errors import broken_contract
 from dlt_sources.litellm.tables import LOG_METADATA, LOG_NAMES, SPEND_LOGS
+from dlt_sources.spool import Spool
 
 LOGS_PATH = "/spend/logs/v2"
 PAGE_SIZE = 1_000
@@ -30,9 +31,10 @@ def closed_days(days: list[date], now: datetime) -> list[date]:
 def log_days(client: RESTClient, days: list[date]) -> Iterator[Day]:
     """Every day that has requests; one without is left out, since the proxy may have deleted its logs."""
     for day in days:
-        rows = list(_between(client, midnight(day), midnight(day) + timedelta(days=1)))
-        if rows:
-            yield Day(day, rows)
+        spool = Spool()
+        spool.put(day, _between(client, midnight(day), midnight(day) + timedelta(days=1)))
+        if spool.count(day):
+            yield Day(day, spool.rows(day))
 
 
 def _between(client: RESTClient, start: datetime, end: datetime) -> Iterator[Row]:

@@ -22,12 +22,14 @@ from meterhouse.control.database import reading, session
 from meterhouse.control.tables import ImportedLogRow
 from meterhouse.events import checks
 from meterhouse.events.dialects import bedrock_log
+from meterhouse.events.dialects.registry import READERS, items_of_file
 from meterhouse.events.landing import open_landing_zone, partition_folder, write_file
-from meterhouse.events.lines import read_lines
+from meterhouse.events.lines import read_lines, unpack
 from meterhouse.events.schema import EVENT_FIELDS, Kind
 from meterhouse.settings import Settings
 
-DIALECTS = {"bedrock_log": bedrock_log.fields_as_text}
+_IN_SQL = {"bedrock_log": bedrock_log.fields_as_text}
+DIALECTS = (*_IN_SQL, *READERS)
 OBJECTS_PER_FILE = 500
 CHARACTERS_PER_FILE = 8_000_000
 
@@ -98,6 +100,8 @@ def event_lines(dialect: str, url: str, content: bytes) -> list[str]:
     What is no record becomes a line that says so and will be refused; nothing of its text is kept, since it may hold a
     prompt.
     """
+    if dialect in READERS:
+        return _foreign_lines(dialect, url, content)
     with duckdb.connect(config={"threads": 2}) as connection:
         for statement in checks.MACROS:
             connection.execute(statement)
@@ -106,11 +110,21 @@ def event_lines(dialect: str, url: str, content: bytes) -> list[str]:
         found = connection.execute(
             f"""SELECT CASE WHEN fault IS NULL THEN json_merge_patch('{{}}', {{{_FIELDS}}})::VARCHAR
                 ELSE to_json({{refused: fault, record: file_line, object: $url}})::VARCHAR END
-            FROM ({DIALECTS[dialect]("records")}) ORDER BY file_line""",  # noqa: S608
+            FROM ({_IN_SQL[dialect]("records")}) ORDER BY file_line""",  # noqa: S608
             {"url": url},
         ).fetchall()
     texts = [str(text) for (text,) in found]
     return texts if lines.damage is None else [*texts, json.dumps({"refused": lines.damage, "object": url})]
+
+
+def _foreign_lines(dialect: str, url: str, content: bytes) -> list[str]:
+    text, damage = unpack(url, content)
+    items = items_of_file(dialect, text)
+    lines = [
+        item.line if item.unfit is None else json.dumps({"refused": item.unfit, "object": url})
+        for item in items
+    ]
+    return lines if damage is None else [*lines, json.dumps({"refused": damage, "object": url})]
 
 
 def _batches(

@@ -37,14 +37,15 @@ def read_lines(url: str, content: bytes, connection: duckdb.DuckDBPyConnection) 
     """Lines of a `.jsonl[.gz|.zst]` or `.parquet` file; a Parquet row becomes a JSON line."""
     if url.endswith(".parquet"):
         return _parquet_lines(content, connection)
-    text, damage = _unpack(url, content)
+    text, damage = unpack(url, content)
     if damage is None:
         return Lines(number_lines(text), ends_whole=text.endswith(b"\n") or not text)
     whole, _, tail = text.rpartition(b"\n")
     return Lines(number_lines(whole), damage, tail.decode("utf-8", "replace") or None)
 
 
-def _unpack(url: str, content: bytes) -> tuple[bytes, str | None]:
+def unpack(url: str, content: bytes) -> tuple[bytes, str | None]:
+    """The text of a file, unpacked as its name says, and what is broken about it."""
     if url.endswith(".gz"):
         return _unpack_gzip(content)
     if url.endswith(".zst"):

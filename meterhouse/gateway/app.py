@@ -20,8 +20,9 @@ from meterhouse.errors import MeterhouseError
 from meterhouse.gateway import metrics
 from meterhouse.gateway.access import Access
 from meterhouse.gateway.commit import Committer
-from meterhouse.gateway.doors import native
+from meterhouse.gateway.doors import litellm, native, otlp, revenium
 from meterhouse.gateway.doors.entry import Gateway, admitted, gateway_of
+from meterhouse.gateway.idempotency import IdempotentAnswers
 from meterhouse.gateway.keys import Scope
 from meterhouse.gateway.problems import ProblemError, failure_response, http_error_response, problem_response
 from meterhouse.gateway.queue import CommitQueue
@@ -43,7 +44,7 @@ def build_app(settings: Settings) -> Starlette:
         await asyncio.to_thread(committer.check)
         access = Access(settings)
         queue = CommitQueue(committer, settings.gateway_max_pending_bytes)
-        app.state.gateway = Gateway(settings, access, queue)
+        app.state.gateway = Gateway(settings, access, queue, IdempotentAnswers(settings))
         noting = asyncio.create_task(_note_last_used(access))
         yield
         await queue.end()
@@ -53,6 +54,9 @@ def build_app(settings: Settings) -> Starlette:
     return Starlette(
         routes=[
             _post("/v1/events", "native", native.post_events),
+            _post("/v1/traces", "otlp", otlp.post_traces),
+            _post("/v1/litellm", "litellm", litellm.post_payloads),
+            *(_post(path, "revenium", revenium.door_of(kind)) for path, kind in revenium.PATHS.items()),
             Route("/v1/key", _key, methods=["GET"]),
             Route("/healthz", _health, methods=["GET"]),
             Route("/readyz", _readiness, methods=["GET"]),

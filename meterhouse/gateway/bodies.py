@@ -6,7 +6,6 @@ What belongs here: bytes and limits. What does not: what an item says (`meterhou
 import json
 import re
 import zlib
-from collections.abc import Iterator
 from http import HTTPStatus
 
 import polars as pl
@@ -23,8 +22,12 @@ LINES_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl"
 _GZIP_WINDOW = 31
 _KEPT_CHARACTERS = 3000
 _PIECE_BYTES = 64 * 1024
-_WHITESPACE_OR_COMMA = re.compile(r"[\s,]*")
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+
+
+def content_type_of(request: Request) -> str:
+    """The media type of the body; JSON when it is not said."""
+    return request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
 
 
 async def read_body(request: Request, settings: Settings) -> bytes:
@@ -72,34 +75,17 @@ def items_of_lines(text: bytes) -> pl.DataFrame:
     return number_lines(text)
 
 
-def items_of_json(text: bytes) -> list[str]:
-    """The objects of a body that is one JSON object or an array of them, each on one line, its text untouched.
-
-    Where the JSON breaks, the rest is one item, which the judgement then refuses.
-    """
-    try:
-        whole = text.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return [text.decode("utf-8", "replace")]
-    start = len(whole) - len(whole.lstrip())
-    if whole[start : start + 1] != "[":
-        return [_on_one_line(whole)] if whole.strip() else []
-    return [_on_one_line(item) for item in _array_items(whole, start + 1)]
-
-
 def fit(items: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """The items with `unfit`: why one cannot be an event whatever it says, NULL otherwise.
+    """The items with `unfit`: why one cannot be an event whatever it says (which they may bring), NULL otherwise.
 
     Of an unfit item (too large, too deep, not UTF-8) the line becomes a JSON text that keeps its beginning: a line
     that every reader refuses and none stumbles over.
 
     Raises:
-        ProblemError: 413 when there are too many, 400 when there is none.
+        ProblemError: 413 when there are too many.
     """
-    if items.is_empty():
-        raise ProblemError(
-            HTTPStatus.BAD_REQUEST, "The body holds no event; send a JSON object, an array or lines."
-        )
+    if "unfit" not in items.columns:
+        items = items.with_columns(unfit=pl.lit(None, pl.String))
     if items.height > settings.gateway_max_batch_events:
         raise ProblemError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -124,30 +110,8 @@ def fit(items: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     number = pl.col("file_line")
     return items.with_columns(
         line=pl.coalesce(number.replace_strict(kept, default=None, return_dtype=pl.String), "line"),
-        unfit=number.replace_strict(faults, default=None, return_dtype=pl.String),
+        unfit=pl.coalesce("unfit", number.replace_strict(faults, default=None, return_dtype=pl.String)),
     )
-
-
-def _array_items(whole: str, position: int) -> Iterator[str]:
-    decoder = json.JSONDecoder()
-    while True:
-        position = _WHITESPACE_OR_COMMA.match(whole, position).end()  # type: ignore[union-attr]
-        if whole[position : position + 1] == "]":
-            if rest := whole[position + 1 :].strip():
-                yield rest
-            return
-        try:
-            _, end = decoder.raw_decode(whole, position)
-        except (ValueError, RecursionError):
-            yield whole[position:] or "["
-            return
-        yield whole[position:end]
-        position = end
-
-
-def _on_one_line(item: str) -> str:
-    """A line end in JSON stands between tokens only: in a string it is an error, which it stays."""
-    return item.replace("\n", " ").replace("\r", " ")
 
 
 def _unfit(line: str, is_utf8: bool, most: int) -> str | None:

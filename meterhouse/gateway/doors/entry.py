@@ -4,20 +4,31 @@ What belongs here: the way from a request to its verdicts. What does not: any pr
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import polars as pl
 from starlette.requests import Request
 
 from meterhouse.control.tables import ApiKeyRow
+from meterhouse.events.dialects.foreign import Item
 from meterhouse.gateway import metrics
 from meterhouse.gateway.access import Access
 from meterhouse.gateway.bodies import fit, read_body, unpacked
 from meterhouse.gateway.commit import Delivery
+from meterhouse.gateway.idempotency import IdempotentAnswers
 from meterhouse.gateway.keys import Scope
 from meterhouse.gateway.queue import CommitQueue
 from meterhouse.settings import Settings
+
+NO_VERDICTS = pl.DataFrame(
+    schema={
+        "event_id": pl.String,
+        "status": pl.String,
+        "reason": pl.String,
+        "unknown_fields": pl.List(pl.String),
+    }
+)
 
 _INLINE_BYTES = 16 * 1024
 
@@ -29,6 +40,7 @@ class Gateway:
     settings: Settings
     access: Access
     queue: CommitQueue
+    answers: IdempotentAnswers
 
 
 def gateway_of(request: Request) -> Gateway:
@@ -47,7 +59,11 @@ async def admitted(request: Request, scope: Scope = Scope.WRITE) -> ApiKeyRow:
 
 
 async def verdicts_on(
-    request: Request, door: str, source: str, items_of: Callable[[bytes], pl.DataFrame]
+    request: Request,
+    door: str,
+    source: str,
+    items_of: Callable[[bytes], pl.DataFrame],
+    body: bytes | None = None,
 ) -> pl.DataFrame:
     """Read the body, cut it into items, commit them, count them.
 
@@ -55,16 +71,23 @@ async def verdicts_on(
         request: The request; its key must have been admitted.
         door: Name for the metrics.
         source: `source` of events that say none.
-        items_of: From the unpacked body to `file_line`, `line`, `is_utf8`.
+        items_of: From the unpacked body to `file_line`, `line`, `is_utf8`, and maybe `unfit`.
+        body: The body as sent, when it is read already.
+
+    Returns:
+        See `Committer.commit`; empty when the body holds no item.
 
     Raises:
         ProblemError: A limit, a damaged body, or a disk that cannot be written.
     """
     gateway = gateway_of(request)
-    body = await read_body(request, gateway.settings)
+    if body is None:
+        body = await read_body(request, gateway.settings)
     encoding = request.headers.get("content-encoding", "")
     with gateway.queue.room_for(len(body)):
         items = await _in_thread_if_large(body, lambda: _items(body, encoding, items_of, gateway.settings))
+        if items.is_empty():
+            return NO_VERDICTS
         with gateway.queue.room_for(int(items["line"].str.len_bytes().sum())):
             verdicts = await gateway.queue.commit(Delivery(items, source))
     for status, count in verdicts["status"].value_counts().rows():
@@ -72,11 +95,12 @@ async def verdicts_on(
     return verdicts
 
 
-def items_from(lines: list[str]) -> pl.DataFrame:
-    """Items of lines that are UTF-8."""
-    table = pl.DataFrame({"line": lines}, schema={"line": pl.String})
+def items_from(items: Iterable[Item]) -> pl.DataFrame:
+    """Items that are UTF-8, as a table."""
+    rows = [(item.line, item.unfit) for item in items]
+    table = pl.DataFrame(rows, schema={"line": pl.String, "unfit": pl.String}, orient="row")
     return table.with_row_index("file_line", offset=1).select(
-        pl.col("file_line").cast(pl.Int64), "line", is_utf8=pl.lit(True)
+        pl.col("file_line").cast(pl.Int64), "line", "unfit", is_utf8=pl.lit(True)
     )
 
 

@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from meterhouse.events.dialects import cloudevents
-from meterhouse.gateway.bodies import LINES_TYPES, items_of_json, items_of_lines
+from meterhouse.events.dialects.foreign import Item
+from meterhouse.events.items import items_of_json
+from meterhouse.gateway.bodies import LINES_TYPES, content_type_of, items_of_lines
 from meterhouse.gateway.commit import Status
 from meterhouse.gateway.doors.entry import admitted, items_from, verdicts_on
 from meterhouse.gateway.problems import ProblemError
@@ -22,7 +24,7 @@ KEPT = (Status.ACCEPTED, Status.DUPLICATE)
 async def post_events(request: Request) -> Response:
     """Take events in; answers per item, or with the item's own status code for a single object."""
     await admitted(request)
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    content_type = content_type_of(request)
     is_single = False
 
     def items_of(body: bytes) -> pl.DataFrame:
@@ -30,11 +32,15 @@ async def post_events(request: Request) -> Response:
         if content_type in LINES_TYPES:
             return _unwrapped(items_of_lines(body))
         is_single = not body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
-        return _unwrapped(items_from(items_of_json(body)))
+        return _unwrapped(items_from(map(Item, items_of_json(body))))
 
     verdicts = await verdicts_on(request, "native", "http", items_of)
+    if verdicts.is_empty():
+        raise ProblemError(
+            HTTPStatus.BAD_REQUEST, "The body holds no event; send a JSON object, an array or lines."
+        )
     is_brief = "return=minimal" in request.headers.get("prefer", "")
-    return _single_answer(verdicts) if is_single else _batch_answer(verdicts, is_brief)
+    return _single_answer(verdicts) if is_single else batch_answer(verdicts, is_brief)
 
 
 def _unwrapped(items: pl.DataFrame) -> pl.DataFrame:
@@ -59,7 +65,8 @@ def _single_answer(verdicts: pl.DataFrame) -> Response:
     return ProblemError(code, verdict["reason"], event_id=event_id, item_status=status).response()
 
 
-def _batch_answer(verdicts: pl.DataFrame, is_brief: bool) -> Response:
+def batch_answer(verdicts: pl.DataFrame, is_brief: bool) -> Response:
+    """Counts, and a verdict per item; of a brief one only for those that were refused."""
     is_refused = ~pl.col("status").is_in([status.value for status in KEPT])
     numbered = verdicts.with_row_index("index")
     shown = numbered.filter(is_refused) if is_brief else numbered

@@ -5,6 +5,7 @@ middle, `torn` sends an error within a stream, `odd` has usage that does not add
 """
 
 import json
+import re
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -32,6 +33,19 @@ MESSAGE_USAGE = {
     "inference_geo": "us",
     "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 0},
 }
+IMAGE_USAGE = {
+    "input_tokens": 50,
+    "input_tokens_details": {"text_tokens": 10, "image_tokens": 40},
+    "output_tokens": 272,
+    "total_tokens": 322,
+}
+TRANSCRIPT_USAGE = {
+    "type": "tokens",
+    "input_tokens": 14,
+    "input_token_details": {"text_tokens": 10, "audio_tokens": 4},
+    "output_tokens": 101,
+    "total_tokens": 115,
+}
 ERRORS = {"denied": (401, "invalid_api_key"), "limited": (429, "rate_limit_exceeded")}
 
 
@@ -57,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = self._body(self.rfile.read(int(self.headers["content-length"])))
         self.server.bodies.append(body)
         path = self.path.partition("?")[0]
         if body["model"] in ERRORS:
@@ -65,6 +79,13 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("stream"):
             return self._stream(path, body)
         return self._json(200, ANSWERS[path](body))
+
+    def _body(self, content):
+        """JSON, or the fields of an uploaded form."""
+        if not self.headers["content-type"].startswith("multipart/"):
+            return json.loads(content)
+        fields = re.findall(rb'name="(\w+)"\r\n\r\n([^\r]*)\r\n', content)
+        return {name.decode(): value.decode() for name, value in fields}
 
     def _json(self, status, answer):
         content = json.dumps(answer).encode()
@@ -161,6 +182,25 @@ def _message(body):
     }
 
 
+def _images(body):
+    made = {"created": 1, "data": [{"b64_json": "aGk="}, {"b64_json": "aGk="}]}
+    return made if body["model"].startswith("dall") else {**made, "usage": IMAGE_USAGE}
+
+
+def _transcript(body):
+    usage = {"type": "duration", "seconds": 90} if body["model"] == "whisper-1" else TRANSCRIPT_USAGE
+    return {"text": "hi", "usage": usage}
+
+
+def _image_stream(body):
+    picture = {"b64_json": "aGk=", "created_at": 1, "size": "auto", "quality": "low", "background": "auto"}
+    picture["output_format"] = "png"
+    part = {"type": "image_generation.partial_image", "partial_image_index": 0, **picture}
+    yield "image_generation.partial_image", part
+    done = {"type": "image_generation.completed", "usage": IMAGE_USAGE, **picture}
+    yield "image_generation.completed", done
+
+
 def _completion_stream(body):
     def chunk(choices, **more):
         common = {
@@ -230,9 +270,14 @@ ANSWERS = {
     "/v1/responses": _response,
     "/v1/embeddings": _embeddings,
     "/v1/messages": _message,
+    "/v1/images/generations": _images,
+    "/v1/images/edits": _images,
+    "/v1/audio/transcriptions": _transcript,
+    "/v1/audio/speech": lambda body: {"audio": "hi"},
 }
 STREAMS = {
     "/v1/chat/completions": _completion_stream,
     "/v1/responses": _response_stream,
     "/v1/messages": _message_stream,
+    "/v1/images/generations": _image_stream,
 }

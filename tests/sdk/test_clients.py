@@ -387,3 +387,24 @@ def test_an_unknown_client_is_returned_as_it_is(landing, caplog):
     assert wrap(client) is client
     assert wrap(3) == 3
     assert "knows no client of type Client" in caplog.text
+
+
+def test_images_and_audio_are_metered_in_what_they_are_billed_by(openai_client, landing):
+    openai_client.images.generate(model="gpt-image-1", prompt="a cat")
+    openai_client.images.edit(model="dall-e-2", prompt="a cat", image=b"png")
+    for _ in openai_client.images.generate(model="gpt-image-1", prompt="a cat", stream=True):
+        pass
+    openai_client.audio.transcriptions.create(model="whisper-1", file=("a.mp3", b"audio"))
+    openai_client.audio.transcriptions.create(model="gpt-4o-transcribe", file=("a.mp3", b"audio"))
+    speech = openai_client.audio.speech.create(model="tts-1", voice="alloy", input="hello")
+    assert speech.read() == b'{"audio": "hi"}'
+    names = ("input_tokens", "image_input_tokens", "image_output_tokens", "audio_input_tokens", "output_tokens",
+             "images", "audio_seconds")  # fmt: skip
+    found = [{name: event[name] for name in names if event.get(name)} for event in landing.events()]
+    image = {"input_tokens": 10, "image_input_tokens": 40, "image_output_tokens": 272}
+    transcript = {"input_tokens": 10, "audio_input_tokens": 4, "output_tokens": 101}
+    assert found == [image, {"images": 2}, image, {"audio_seconds": "90.0"}, transcript, {}]
+    assert [event["model"] for event in landing.events()] == [
+        "gpt-image-1", "dall-e-2", "gpt-image-1", "whisper-1", "gpt-4o-transcribe", "tts-1",
+    ]  # fmt: skip
+    assert [event["operation"] for event in landing.events()] == ["image"] * 3 + ["audio"] * 3

@@ -3,8 +3,12 @@
 The names below are the public interface; the modules behind them may change.
 """
 
+from meterhouse_sdk.batches import meter_batch_results
 from meterhouse_sdk.context import AttributedThreadPoolExecutor, attribute, carry
+from meterhouse_sdk.langchain_calls import langchain_handler
+from meterhouse_sdk.litellm_calls import litellm_logger
 from meterhouse_sdk.metering import configure, flush, meter, stats
+from meterhouse_sdk.tools import tool
 from meterhouse_sdk.wrapping import wrap
 
 __all__ = [
@@ -13,8 +17,12 @@ __all__ = [
     "carry",
     "configure",
     "flush",
+    "langchain_handler",
+    "litellm_logger",
     "meter",
+    "meter_batch_results",
     "stats",
+    "tool",
     "wrap",
 ]
 __version__ = "0.1.0"

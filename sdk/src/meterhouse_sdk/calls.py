@@ -30,6 +30,8 @@ class Answer:
     is_final: bool = True
     quantities: Quantities = field(default_factory=dict)
     """What it counts outside its usage object."""
+    is_counted: bool = False
+    """Whether `quantities` are all that was used, as no usage object belongs to such an answer."""
 
 
 class StreamReader(Protocol):
@@ -44,12 +46,13 @@ class StreamReader(Protocol):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """How calls of one provider endpoint are read."""
+    """How calls of one provider endpoint are read; `door` names the kind of hook that sees them."""
 
     operation: str
     read_answer: Callable[[Any], Answer]
     stream_reader: Optional[Callable[[], StreamReader]]
     quantities: Callable[[Usage], Quantities]
+    door: str = "client"
 
 
 class Call:
@@ -83,27 +86,14 @@ class Call:
     def succeed(self, answer: Answer) -> None:
         """End the call with what its answer says."""
         if self._end.acquire(blocking=False):
-            self._meter({"outcome": "ok", **answer.fields, **self._usage_fields(answer)})
+            self._meter(
+                {"outcome": "ok", **answer.fields, **usage_fields(self.endpoint, self._provider, answer)}
+            )
 
     def fail(self, error: BaseException) -> None:
         """End the call with the error it raised; what it used is unknown."""
         if self._end.acquire(blocking=False):
             self._meter({"outcome": "error", **error_fields(error)})
-
-    def _usage_fields(self, answer: Answer) -> dict[str, Any]:
-        if answer.usage is None:
-            return {}
-        quantities: Quantities = {}
-        if answer.is_final:
-            try:
-                quantities = answer.quantities | self.endpoint.quantities(answer.usage)
-            except UndecidableError as error:
-                trouble.note(
-                    "undecided",
-                    f"{self._provider}: {error}",
-                    f"Usage of {self._provider} left unknown: {error}.",
-                )
-        return {"usage_raw": json.dumps(answer.usage, default=str), **quantities}
 
     def _meter(self, fields: Mapping[str, Any]) -> None:
         seconds = time.perf_counter() - self._clock_at_start
@@ -122,7 +112,21 @@ class Call:
             "operation": self.endpoint.operation,
             "is_streamed": bool(self._request.get("stream")),
         }
-        metering.record({**self._fields, **about, **times, **fields}, self._attribution)
+        event = {**self._fields, **about, **times, **fields}
+        metering.record_call(self.endpoint.door, event, self._attribution)
+
+
+def usage_fields(endpoint: Endpoint, provider: str, answer: Answer) -> dict[str, Any]:
+    """The quantities of an answer, and its usage object as it came; no quantity where that decides none."""
+    if answer.usage is None:
+        return dict(answer.quantities) if answer.is_counted else {}
+    quantities: Quantities = {}
+    if answer.is_final:
+        try:
+            quantities = {**answer.quantities, **endpoint.quantities(answer.usage)}
+        except UndecidableError as error:
+            trouble.note("undecided", f"{provider}: {error}", f"Usage of {provider} left unknown: {error}.")
+    return {"usage_raw": json.dumps(answer.usage, default=str), **quantities}
 
 
 def error_fields(error: BaseException) -> dict[str, Any]:

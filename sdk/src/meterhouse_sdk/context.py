@@ -7,6 +7,7 @@ does not: the defaults of the process (`config.py`).
 import contextlib
 import functools
 import inspect
+import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar, Token
@@ -23,8 +24,14 @@ _current: ContextVar[Mapping[str, Any]] = ContextVar("meterhouse_attribution", d
 
 
 def current() -> Mapping[str, Any]:
-    """The attribution in force here: field names to values, and `metadata`, a mapping."""
-    return _current.get()
+    """The attribution in force here: field names to values, and `metadata`, a mapping.
+
+    Where OpenTelemetry has a current span, its trace and span ids are part of it, unless a trace was named.
+    """
+    attribution = _current.get()
+    if "trace_id" in attribution:
+        return attribution
+    return {**_opentelemetry_ids(), **attribution}
 
 
 def merge(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,6 +133,17 @@ class AttributedThreadPoolExecutor(ThreadPoolExecutor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Schedule `fn(*args, **kwargs)`, as in the standard library."""
         return super().submit(carry(fn), *args, **kwargs)
+
+
+def _opentelemetry_ids() -> Mapping[str, str]:
+    """Ids of OpenTelemetry's current span; the application has loaded it, or there is none."""
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return NOTHING
+    span = trace.get_current_span().get_span_context()
+    if not span.is_valid:
+        return NOTHING
+    return {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
 
 
 def _keys_of(metadata: Any) -> Mapping[str, Any]:

@@ -63,7 +63,7 @@ def _read_embeddings(response: Any) -> Answer:
 
 def _read_images(response: Any) -> Answer:
     made = len(list(items(look(response, "generated_images"))))
-    return Answer({}, {"images": made})
+    return Answer(quantities={"images": made}, is_counted=True)
 
 
 def _read_nothing(_operation: Any) -> Answer:

@@ -13,6 +13,7 @@ from multiprocessing import util as multiprocessing_util
 from typing import Any, Optional
 
 from meterhouse_sdk import context, landing, trouble
+from meterhouse_sdk.callbacks import Remembered
 from meterhouse_sdk.config import Config, OnDrop, environment_attribution, environment_settings
 from meterhouse_sdk.delivery import Sender
 from meterhouse_sdk.endpoint import Endpoint
@@ -32,6 +33,8 @@ class _Process:
 
 
 _process = _Process(None)
+_answers: Remembered[str] = Remembered()
+"""Which kind of hook metered an answer, by the provider's id of it."""
 
 
 def configure(
@@ -130,6 +133,26 @@ def record(fields: Mapping[str, Any], attribution: Mapping[str, Any]) -> str:
     return event_id
 
 
+def record_call(door: str, fields: Mapping[str, Any], attribution: Mapping[str, Any]) -> None:
+    """As `record`, unless a hook of another kind has metered this very answer already.
+
+    A framework's callback and a wrapped client inside it see the same call; its answer's id tells.
+
+    Args:
+        door: The kind of hook: client, litellm, langchain.
+        fields: Fields of the event.
+        attribution: The attribution it was sent under.
+    """
+    answer_id = fields.get("provider_request_id")
+    if answer_id is not None:
+        seen_by = _answers.get(answer_id)
+        if seen_by is not None and seen_by != door:
+            trouble.count("doubled")
+            return
+        _answers.put(answer_id, door)
+    record(fields, attribution)
+
+
 def flush(timeout_seconds: Optional[float] = None) -> bool:
     """Wait until every event metered so far is sent, on disk or dropped; False when time runs out first."""
     sender = _process.sender
@@ -141,7 +164,7 @@ def stats() -> dict[str, int]:
 
     Returns:
         `metered` = `sent` + `rejected` + `pending` + `spooled` + `dropped`, and `failed`, `undecided`,
-        `unknown_fields` (see `trouble.KINDS`).
+        `unknown_fields`, `doubled` (see `trouble.KINDS`).
     """
     sender = _process.sender or Sender(None, None, Config())
     events = sender.counts()

@@ -1,9 +1,15 @@
-"""Where OpenAI's answers say what a call used: completions, responses, embeddings, whole or streamed."""
+"""Where OpenAI's answers say what a call used: completions, responses, embeddings, images, audio; also streamed."""
 
 from typing import Any, Optional
 
 from meterhouse_sdk.calls import Answer, Endpoint, answer_error_fields, as_usage, items, look
-from meterhouse_sdk.usage import Quantities, openai_quantities
+from meterhouse_sdk.usage import (
+    Quantities,
+    openai_image_quantities,
+    openai_quantities,
+    openai_speech_quantities,
+    openai_transcript_quantities,
+)
 
 _TIERS = {
     "default": "standard",
@@ -46,6 +52,39 @@ def _read_response(response: Any) -> Answer:
 def _read_embeddings(embeddings: Any) -> Answer:
     fields = {**_common_fields(embeddings), "provider_request_id": look(embeddings, "_request_id")}
     return Answer(fields, as_usage(look(embeddings, "usage")))
+
+
+def _read_images(images: Any) -> Answer:
+    """Newer image models tell tokens; older ones are billed by the image."""
+    usage = as_usage(look(images, "usage"))
+    if usage is None:
+        made = len(list(items(look(images, "data"))))
+        return Answer(quantities={"images": made} if made else {}, is_counted=True)
+    return Answer({"service_tier": None}, usage)
+
+
+def _read_transcript(transcript: Any) -> Answer:
+    """Tokens, or seconds, or nothing where the caller asked for plain text."""
+    return Answer({}, as_usage(look(transcript, "usage")))
+
+
+def _read_speech(_audio: Any) -> Answer:
+    """Speech is audio and nothing else: what was used is not said."""
+    return Answer()
+
+
+class _LastEventStream:
+    """Events of which the last one tells the usage: images, transcripts, speech."""
+
+    def __init__(self) -> None:
+        self._usage: Any = None
+
+    def read(self, item: Any) -> bool:
+        self._usage = look(item, "usage") or self._usage
+        return self._usage is None
+
+    def answer(self, is_exhausted: bool, /) -> Answer:
+        return Answer({}, as_usage(self._usage), is_exhausted or self._usage is not None)
 
 
 class _CompletionStream:
@@ -109,5 +148,13 @@ ENDPOINTS = {
     "/responses": Endpoint("chat", _read_response, _ResponseStream, openai_quantities),
     "/responses/compact": Endpoint("chat", _read_response, None, openai_quantities),
     "/embeddings": Endpoint("embed", _read_embeddings, None, openai_quantities),
+    "/images/generations": Endpoint("image", _read_images, _LastEventStream, openai_image_quantities),
+    "/images/edits": Endpoint("image", _read_images, _LastEventStream, openai_image_quantities),
+    "/images/variations": Endpoint("image", _read_images, None, openai_image_quantities),
+    "/audio/transcriptions": Endpoint(
+        "audio", _read_transcript, _LastEventStream, openai_transcript_quantities
+    ),
+    "/audio/translations": Endpoint("audio", _read_transcript, None, openai_transcript_quantities),
+    "/audio/speech": Endpoint("audio", _read_speech, _LastEventStream, openai_speech_quantities),
 }
 """How to read the calls that are metered, by path."""

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 log = logging.getLogger("meterhouse_sdk")
 
-KINDS = ("failed", "undecided", "unknown_fields")
+KINDS = ("failed", "undecided", "unknown_fields", "doubled")
 """`failed`: a fault of ours; `undecided`: usage that could not be split without guessing; `unknown_fields`:
-names that are no field of an event, kept under its metadata."""
+names that are no field of an event, kept under its metadata; `doubled`: calls seen by two hooks, metered once."""
 
 _MOST_PLACES_TOLD = 1000
 _counts: "Counter[str]" = Counter()
@@ -31,6 +31,12 @@ def note(kind: str, place: str, message: str) -> None:
             _told.add((kind, place))
     if is_new:
         log.warning("%s", message)
+
+
+def count(kind: str) -> None:
+    """Count something of this kind that nobody needs to read of."""
+    with _lock:
+        _counts[kind] += 1
 
 
 @contextlib.contextmanager

@@ -6,10 +6,11 @@ parts do not add up, or overlap in a way it does not tell, is `UndecidableError`
 """
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 Usage = Mapping[str, Any]
-Quantities = dict[str, int]
+Quantities = dict[str, Union[int, float]]
+"""Counts; seconds may have a fraction."""
 
 
 class UndecidableError(Exception):
@@ -54,6 +55,41 @@ def openai_quantities(usage: Usage) -> Quantities:
         **parts,
         **produced,
     )
+
+
+def openai_image_quantities(usage: Usage) -> Quantities:
+    """Quantities of an image answer: text and images in; what comes out are image tokens, unless it says more.
+
+    Raises:
+        UndecidableError: parts exceed their whole, or the total is not input plus output.
+    """
+    made = _needed(usage, "output_tokens")
+    details = _details(usage, "output_tokens_details") or {"image_tokens": made}
+    return openai_quantities({**usage, "output_tokens_details": details})
+
+
+def openai_transcript_quantities(usage: Usage) -> Quantities:
+    """Quantities of a transcript: tokens, or seconds of audio, as its model is billed.
+
+    Raises:
+        UndecidableError: it is of neither kind, or parts exceed their whole.
+    """
+    if usage.get("type") == "duration":
+        seconds: Any = usage.get("seconds")
+        if type(seconds) not in (int, float) or not 0 <= seconds < float("inf"):
+            raise UndecidableError(f"seconds is {seconds!r}, not a duration")
+        return {"audio_seconds": seconds}
+    return openai_quantities({**usage, "input_tokens_details": _details(usage, "input_token_details")})
+
+
+def openai_speech_quantities(usage: Usage) -> Quantities:
+    """Quantities of streamed speech: text in, audio out.
+
+    Raises:
+        UndecidableError: a count is missing, or the total is not input plus output.
+    """
+    made = _needed(usage, "output_tokens")
+    return openai_quantities({**usage, "output_tokens_details": {"audio_tokens": made}})
 
 
 def anthropic_quantities(usage: Usage) -> Quantities:
@@ -143,6 +179,67 @@ def bedrock_quantities(usage: Usage) -> Quantities:
     if total is not None and total != sum(quantities.values()):
         raise UndecidableError(f"the total of {total} tokens is not the sum of its parts")
     return quantities
+
+
+def litellm_quantities(usage: Usage) -> Quantities:
+    """Quantities of LiteLLM's usage, whose prompt includes what was read from and written to a cache.
+
+    Raises:
+        UndecidableError: parts exceed their whole, the total is not their sum, or a cache has a lifetime that
+            an event has no quantity for.
+    """
+    details = dict(_details(usage, "prompt_tokens_details"))
+    for name, total in (
+        ("cached_tokens", "cache_read_input_tokens"),
+        ("cache_write_tokens", "cache_creation_input_tokens"),
+    ):
+        if details.get(name) is None:
+            details[name] = usage.get(total)
+    quantities = openai_quantities({**usage, "prompt_tokens_details": details})
+    written = _details(details, "cache_creation_token_details")
+    if _count(written, "ephemeral_30m_input_tokens") or _count(written, "ephemeral_12h_input_tokens"):
+        raise UndecidableError("the event has no quantity for tokens written to a 30 minute or 12 hour cache")
+    written_1h = _count(written, "ephemeral_1h_input_tokens")
+    if written_1h:
+        quantities["cache_write_1h_tokens"] = written_1h
+        quantities["cache_write_5m_tokens"] = _rest(
+            int(quantities.get("cache_write_5m_tokens", 0)), {"1h": written_1h}, "cache writes"
+        )
+    searches = _known(web_searches=_count(_details(usage, "server_tool_use"), "web_search_requests"))
+    return {**quantities, **searches}
+
+
+def langchain_quantities(usage: Usage) -> Quantities:
+    """Quantities of LangChain's usage metadata, whose input includes what was read from and written to a cache.
+
+    Raises:
+        UndecidableError: parts exceed their whole, or the total is not input plus output.
+    """
+    details = _details(usage, "input_token_details")
+    by_lifetime = (_count(details, "ephemeral_5m_input_tokens"), _count(details, "ephemeral_1h_input_tokens"))
+    written_5m, written_1h = by_lifetime if any(by_lifetime) else (_count(details, "cache_creation"), None)
+    total_input = _needed(usage, "input_tokens")
+    total_output = _needed(usage, "output_tokens")
+    total = _count(usage, "total_tokens")
+    if total is not None and total != total_input + total_output:
+        raise UndecidableError(f"the total of {total} tokens is not input plus output")
+    produced = _details(usage, "output_token_details")
+    parts = {
+        "cache_read_tokens": _count(details, "cache_read"),
+        "cache_write_5m_tokens": written_5m,
+        "cache_write_1h_tokens": written_1h,
+        "audio_input_tokens": _count(details, "audio"),
+    }
+    if parts["audio_input_tokens"] and parts["cache_read_tokens"]:
+        raise UndecidableError("cached tokens may be among the audio tokens")
+    audio_output = {"audio_output_tokens": _count(produced, "audio")}
+    return _known(
+        input_tokens=_rest(total_input, parts, "input"),
+        output_tokens=_rest(total_output, audio_output, "output"),
+        reasoning_tokens=_count(produced, "reasoning"),
+        **parts,
+        **audio_output,
+    )
 
 
 def _modalities(usage: Usage, name: str) -> dict[str, int]:

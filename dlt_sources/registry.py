@@ -6,6 +6,7 @@ from dlt_sources import (
     azure_openai,
     cursor,
     databricks,
+    file,
     github_copilot,
     google,
     litellm,
@@ -27,6 +28,7 @@ PROVIDERS: dict[str, Provider] = {
     "cursor": cursor.provider,
     "github_copilot": github_copilot.provider,
     "databricks": databricks.provider,
+    "file": file.provider,
 }
 
 

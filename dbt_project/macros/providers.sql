@@ -4,7 +4,8 @@
    - `conforms`: the kinds of its models `int_<name>__<kind>`: charges (a bill), gateway_costs (an estimate, in no billed sum), usage.
    - `bills`: its reports that hold money. `amount` and `where` read the raw report (`in_cents` where it says cents); the staging
      model `stg_<name>__<report>` has the same lines, as `staged_amount` (else amount_usd) on `staged_date` (else charge_date)
-     `staged_where`. A day counts as billed once a report that `closes_days` was pulled for it. #}
+     `staged_where`. A day counts as billed once a report that `closes_days` was pulled for it (and `closes_where` holds
+     of what was pulled). #}
 {% macro providers() %}
 {{ return([
     {
@@ -79,6 +80,10 @@
                 'staged_where': 'is_chargeable', 'closes_days': true,
             },
         ],
+    },
+    {
+        'name': 'file', 'conforms': ['charges', 'usage'],
+        'bills': [{'report': 'lines', 'amount': 'amount_usd', 'closes_days': true, 'closes_where': 'row_count > 0'}],
     },
 ]) }}
 {% endmacro %}

@@ -93,6 +93,10 @@ def add(
     Example: meterhouse connections add openai --name production
 
     Example: METERHOUSE_OPENAI_ADMIN_KEY=... meterhouse connections add openai --name production --from-env
+
+    A provider that is not listed comes in as files (CSV, Parquet, FOCUS): see docs/providers/file.md.
+
+    Example: meterhouse connections add file --name groq-bill --set billed_provider=groq --set location=/srv/bills/groq
     """
     settings, known = Settings(), form.known_provider(provider)
     name = name or ask("Name of the connection", "--name NAME", default=known.name)

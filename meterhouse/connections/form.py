@@ -45,7 +45,8 @@ def known_provider(name: str) -> Provider:
     guess = f" Did you mean {close[0]}?" if close else ""
     raise UsageError(
         f"There is no provider {name!r}.{guess} Known providers: {', '.join(sorted(PROVIDERS))}.",
-        "See `meterhouse providers` for what each of them pulls and asks for.",
+        "See `meterhouse providers` for what each of them pulls and asks for. The bill of any other provider comes "
+        "in as files: `meterhouse connections add file` (docs/providers/file.md).",
     )
 
 

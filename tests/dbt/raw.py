@@ -41,6 +41,8 @@ CONNECTIONS = {
     "c-cursor": "cursor",
     "c-github_copilot": "github_copilot",
     "c-databricks": "databricks",
+    "c-file": "file",
+    "c-file-2": "file",
 }
 
 _pulls = count(1)

@@ -1,6 +1,6 @@
-"""PiAPI's tasks in the marts: points become dollars to the last digit, and what is unknown is never 0."""
+"""PiAPI's tasks and bills in files: exact dollars, what is unknown never 0, and calls that meet their bill."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -42,6 +42,35 @@ def task(number, usage, status="finished", usage_type="point", model="flux", **m
 
 def balance(usd):
     return {"id": "1234", "equivalent_in_usd": usd}
+
+
+def line(amount, token_type="input", model="llama-3.3-70b-versatile", **more):
+    return {
+        "billed_provider": "groq",
+        "file": "october.csv",
+        "amount_sent": amount,
+        "amount": amount,
+        "currency": "USD",
+        "amount_usd": amount,
+        "charge_category": "usage",
+        "model": model,
+        "token_type_sent": token_type,
+        "token_type": token_type,
+        "tier": "standard",
+        "service": "GroqCloud",
+        **more,
+    }
+
+
+LINES = [
+    line("0.59", quantity="1000", quantity_unit="1000 Tokens", project="search"),
+    line("0.10", "output", quantity="1.5", quantity_unit="1M tokens", project="search"),
+    line("0.30", "tokens", "whisper-large", quantity="30", quantity_unit="tokens"),
+    line("0.000000000001", None, "mystery", token_type_sent="Mystery", quantity="4", quantity_unit="parsecs"),
+    line("-1.25", None, None, charge_category="credit"),
+    line("2.00", None, None, charge_category="tax"),
+    line("7", "input", "priced-in-euros", currency="EUR", amount_usd=None),
+]
 
 
 def call(number, connection, provider, model, **more):
@@ -86,8 +115,16 @@ TASKS = [
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory):
     path = tmp_path_factory.mktemp("tasks") / "warehouse.duckdb"
-    raw.create(path, ("piapi",))
-    raw.add_connections(path, "c-piapi")
+    raw.create(path, ("piapi", "file"))
+    raw.add_connections(path, "c-piapi", "c-file")
+    raw.pull(path, "c-file", "lines", DAY, LINES)
+    raw.pull(path, "c-file", "lines", date(2026, 10, 2), [])
+    seen_at = datetime(2026, 10, 3, tzinfo=UTC)
+    with raw.connect(path) as connection:
+        connection.execute(
+            "insert into raw_file.files values ('c-file', ?, 'october.csv', 'groq', 9, '2026-10-03T00:00:00+00:00')",
+            [seen_at],
+        )
     raw.pull(path, "c-piapi", "task_history", DAY, TASKS)
     raw.pull(path, "c-piapi", "account", DAY, [balance("10.0")], raw.after(DAY, 9))
     raw.pull(path, "c-piapi", "account", date(2026, 10, 2), [balance("9.1800000")], raw.after(DAY, 34))
@@ -103,6 +140,31 @@ def warehouse(tmp_path_factory):
             cost_usd=Decimal("0.07"),
             images_cost_usd=Decimal("0.07"),
             cost_status="priced",
+        ),
+        call(3, None, "groq", "llama-3.3-70b-versatile", customer="acme", input_tokens=600_000),
+        call(4, "name of c-file", "groq", "llama-3.3-70b-versatile", customer="umbra", input_tokens=400_000),
+        call(5, None, "groq", "whisper-large", customer="acme", input_tokens=10, output_tokens=5),
+        call(6, None, "groq", "whisper-large", customer="umbra", output_tokens=15),
+        call(
+            7,
+            None,
+            "groq",
+            "priced-in-euros",
+            customer="euro",
+            input_tokens=5,
+            cost_usd=Decimal("0.5"),
+            input_cost_usd=Decimal("0.5"),
+            cost_status="priced",
+        ),
+        call(8, None, "cohere", "command", customer="elsewhere", input_tokens=5),
+        call(
+            9,
+            None,
+            "groq",
+            "llama-3.3-70b-versatile",
+            customer="late",
+            input_tokens=5,
+            started_at=raw.after(date(2026, 10, 2), 3),
         ),
     ]
     raw.load_events(path, events, 1)
@@ -138,7 +200,8 @@ def test_points_are_dollars_to_the_last_digit_and_the_unknown_is_null(warehouse)
         "MJ",
     )
     (total,) = raw.rows(
-        warehouse, "select sum(billed_cost_usd) as usd, count(*) as lines from marts.fct_charges"
+        warehouse,
+        "select sum(billed_cost_usd) as usd, count(*) as lines from marts.fct_charges where provider = 'piapi'",
     )
     assert (total["usd"], total["lines"]) == (Decimal("0.82"), 9)
 
@@ -173,7 +236,7 @@ def test_a_task_meets_its_metered_call_and_an_unknown_cost_is_no_bill_of_nothing
     shares = raw.rows(
         warehouse,
         "select customer, billed_cost_usd, estimated_usd from marts.fct_attributed_costs"
-        " where customer is not null order by 1",
+        " where customer is not null and provider = 'piapi' order by 1",
     )
     assert [tuple(share.values()) for share in shares] == [
         ("acme", Decimal("0.64"), None),
@@ -194,3 +257,65 @@ def test_the_fall_of_the_balance_is_held_against_the_tasks_in_between(warehouse)
         Decimal(0),
         3,
     )
+
+
+def test_a_bill_in_files_is_under_the_provider_whose_bill_it_is(warehouse):
+    lines = raw.rows(
+        warehouse,
+        "select provider, charge_category, model, token_type, quantity, reported_cost_usd, billing_currency"
+        " from marts.fct_charges where connection_id = 'c-file'",
+    )
+    assert sorted((tuple(line.values()) for line in lines), key=str) == sorted(
+        [
+            ("groq", "usage", "llama-3.3-70b-versatile", "input", Decimal(1_000_000), Decimal("0.59"), "USD"),
+            ("groq", "usage", "llama-3.3-70b-versatile", "output", Decimal(1_500_000), Decimal("0.1"), "USD"),
+            ("groq", "usage", "whisper-large", "tokens", Decimal(30), Decimal("0.3"), "USD"),
+            ("groq", "usage", "mystery", "unmapped", None, Decimal("0.000000000001"), "USD"),
+            ("groq", "credit", None, "unmapped", None, Decimal("-1.25"), "USD"),
+            ("groq", "tax", None, "unmapped", None, Decimal(2), "USD"),
+            ("groq", "usage", "priced-in-euros", "input", None, None, "EUR"),
+        ],
+        key=str,
+    )
+    (euros,) = raw.rows(
+        warehouse, "select amount, billing_currency from staging.stg_file__lines where amount_usd is null"
+    )
+    assert tuple(euros.values()) == (Decimal(7), "EUR")
+
+
+def test_calls_of_the_billed_provider_meet_the_file_by_provider_and_by_name(warehouse):
+    matches = raw.rows(
+        warehouse,
+        "select event_id, connection_id, connection_match from marts.fct_transactions order by event_id",
+    )
+    found = {row["event_id"]: (row["connection_id"], row["connection_match"]) for row in matches}
+    assert found["e3"] == ("c-file", "only")
+    assert found["e4"] == ("c-file", "named")
+    assert found["e8"] == (None, "unconnected")
+
+
+def test_what_the_file_bills_is_shared_by_who_used_it(warehouse):
+    shares = raw.rows(
+        warehouse,
+        "select customer, model, token_type, sum(billed_cost_usd) as billed, sum(estimated_usd) as estimated"
+        " from marts.fct_attributed_costs where customer is not null and provider = 'groq' group by all",
+    )
+    assert sorted((tuple(share.values()) for share in shares), key=str) == sorted(
+        [
+            ("acme", "llama-3.3-70b-versatile", "input", Decimal("0.354"), None),
+            ("umbra", "llama-3.3-70b-versatile", "input", Decimal("0.236"), None),
+            ("acme", "whisper-large", "tokens", Decimal("0.15"), None),
+            ("umbra", "whisper-large", "tokens", Decimal("0.15"), None),
+            ("euro", "priced-in-euros", "input", None, Decimal("0.5")),
+            ("late", "llama-3.3-70b-versatile", "input", None, None),
+        ],
+        key=str,
+    )
+
+
+def test_a_day_that_no_file_tells_of_is_not_billed_at_nothing(warehouse):
+    days = raw.rows(
+        warehouse,
+        "select billing_date from intermediate.int_billing_days__unioned where connection_id = 'c-file'",
+    )
+    assert [day["billing_date"] for day in days] == [DAY]

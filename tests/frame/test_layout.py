@@ -100,10 +100,11 @@ def test_a_provider_has_all_its_pieces(provider: Provider) -> None:
             missing.append(f"the kind {kind} in its entry in dbt_project/macros/providers.sql")
         if kind in listed and not exists:
             missing.append(f"the conformed model int_{name}__{kind}.sql")
-    if not list((ROOT / "tests" / "data").rglob(f"{name}_*.json")):
+    data = ROOT / "tests" / "data"
+    if not list(data.rglob(f"{name}_*.json")) and not (data / name).is_dir():
         missing.append("recorded payloads in tests/data")
-    if not (ROOT / "sandbox" / name / "api.py").exists():
-        missing.append(f"its API in sandbox/{name}/api.py")
+    if not any((ROOT / "sandbox" / name / module).exists() for module in ("api.py", "files.py")):
+        missing.append(f"its API in sandbox/{name}/api.py (or its files in files.py)")
     fields = provider.credentials.model_fields
     missing += [
         f"a title and help for its credential field {f}"

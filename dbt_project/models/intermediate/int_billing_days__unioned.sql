@@ -7,7 +7,7 @@ with billing_days as (
         day as billing_date,
         last_observed_at as observed_at
     from {{ ref('stg_' ~ bill.provider ~ '__day_versions') }}
-    where report = '{{ bill.report }}' and is_current
+    where report = '{{ bill.report }}' and is_current{% if bill.closes_where %} and {{ bill.closes_where }}{% endif %}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 

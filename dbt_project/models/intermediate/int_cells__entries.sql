@@ -57,6 +57,15 @@ with entries as (
 
 ),
 
+{# Where a bill in files has one amount for all tokens of a model. #}
+blended_bills as (
+
+    select distinct connection_id, charge_date, model
+    from {{ ref('int_file__charges') }}
+    where token_type = 'tokens'
+
+),
+
 placed as (
 
     select
@@ -66,7 +75,7 @@ placed as (
         entries.provider,
         entries.cell_date,
         case when modelless.token_type is null then entries.model end as model,
-        coalesce(blended.billed_token_type, entries.token_type) as token_type,
+        coalesce(blended.billed_token_type, blended_in_file.billed_token_type, entries.token_type) as token_type,
         case when modelless.token_type is null then coalesce(billed_tiers.billed_tier, entries.tier) else 'standard' end as tier,
         entries.provider_project,
         entries.quantity,
@@ -79,6 +88,14 @@ placed as (
         on billed_tiers.provider = entries.provider and billed_tiers.tier = entries.tier
     left join {{ ref('blended_token_types') }} as blended
         on blended.provider = entries.provider and blended.token_type = entries.token_type
+    left join blended_bills
+        on blended_bills.connection_id = entries.connection_id
+        and blended_bills.charge_date = entries.cell_date
+        and {{ same('blended_bills.model', 'entries.model') }}
+    left join {{ ref('blended_token_types') }} as blended_in_file
+        on blended_in_file.provider = 'file'
+        and blended_in_file.token_type = entries.token_type
+        and blended_bills.connection_id is not null
 
 ),
 

@@ -4,7 +4,7 @@ with only_connections as (
         provider,
         min(connection_id) as connection_id,
         count(*) as connection_count
-    from {{ ref('stg_control__connections') }}
+    from {{ ref('int_connections__billed') }}
     group by provider
 
 )
@@ -29,7 +29,7 @@ select
     cast(events.started_hour as date) as event_date,
     events.*
 from {{ ref('int_events__deduplicated') }} as events
-left join {{ ref('stg_control__connections') }} as named
+left join {{ ref('int_connections__billed') }} as named
     on named.connection_name = events.connection and named.provider = events.provider
 left join {{ ref('int_connections__identifiers') }} as by_key
     on by_key.provider = events.provider and by_key.kind = 'key' and by_key.identifier = events.provider_key

@@ -42,7 +42,6 @@ CONNECTIONS = {
     "c-github_copilot": "github_copilot",
     "c-databricks": "databricks",
     "c-file": "file",
-    "c-file-2": "file",
 }
 
 _pulls = count(1)

@@ -49,6 +49,7 @@ def build_provider(clock: Clock = utc_now, patience: Patience | None = None) -> 
         lookback=timedelta(days=4),
         freshness=timedelta(days=4),
         history=timedelta(days=62),
+        interval=timedelta(hours=6),
     )
 
 

@@ -13,6 +13,7 @@ from dlt_sources import (
     openai,
     openrouter,
     piapi,
+    snowflake,
 )
 from dlt_sources.contract import Provider
 
@@ -29,6 +30,7 @@ PROVIDERS: dict[str, Provider] = {
     "github_copilot": github_copilot.provider,
     "databricks": databricks.provider,
     "file": file.provider,
+    "snowflake": snowflake.provider,
 }
 
 

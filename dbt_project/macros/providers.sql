@@ -73,6 +73,20 @@
         ],
     },
     {
+        'name': 'snowflake', 'conforms': ['charges', 'usage'],
+        'bills': [
+            {
+                'report': 'usage_in_currency', 'amount': 'usage_in_currency',
+                'where': snowflake_is_billed('usage_in_currency', 'currency', 'balance_source'), 'staged_where': 'is_billed',
+                'closes_days': true,
+            },
+            {
+                'report': 'metering_daily', 'amount': snowflake_credit_cost('credits_billed', 'credits_used', 'credit_price'),
+                'where': 'credit_price is not null', 'staged_where': 'is_priced',
+            },
+        ],
+    },
+    {
         'name': 'cursor', 'conforms': ['charges', 'usage'],
         'bills': [
             {

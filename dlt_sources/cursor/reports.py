@@ -16,7 +16,7 @@ from pydantic import Field
 from requests import Response
 from requests.auth import HTTPBasicAuth
 
-from dlt_sources.buckets import Clock, begun_days, midnight
+from dlt_sources.buckets import Clock, begun_days, midnight, whole_days
 from dlt_sources.contract import Credentials, Day, Fault, ProviderError, Row, Window
 from dlt_sources.cursor.tables import MEMBER_SPEND, USAGE_EVENTS
 from dlt_sources.errors import Api, broken_contract
@@ -73,9 +73,9 @@ class CursorReader:
         """
         client, now = self.client(credentials), self.clock()
         for day in begun_days(window, now):
-            yield Day(
-                day, list(_events(client, credentials, day, min(midnight(day) + timedelta(days=1), now)))
-            )
+            end = min(midnight(day) + timedelta(days=1), now)
+            events = ((day, [row]) for row in _events(client, credentials, day, end))
+            yield from whole_days([day], events, USAGE_EVENTS.table)
 
     def member_spend(self, credentials: CursorCredentials, window: Window) -> Iterator[Day]:
         """Each member's spend in the current cycle under today's day, if the window holds it."""

@@ -42,6 +42,7 @@ CONNECTIONS = {
     "c-github_copilot": "github_copilot",
     "c-databricks": "databricks",
     "c-file": "file",
+    "c-snowflake": "snowflake",
 }
 
 _pulls = count(1)

@@ -1,15 +1,16 @@
-"""Cursor, GitHub Copilot and Databricks in the marts: what their books bill is billed there, to the last digit."""
+"""Cursor, GitHub Copilot, Databricks and Snowflake in the marts: billed there is what their books bill, exactly."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from dlt_sources import cursor, databricks, github_copilot
+from dlt_sources import cursor, databricks, github_copilot, snowflake
 from dlt_sources.contract import Provider, Window
 from dlt_sources.cursor.reports import CursorCredentials
 from dlt_sources.databricks.credentials import DatabricksCredentials
 from dlt_sources.github_copilot.credentials import GitHubCredentials
+from dlt_sources.snowflake.credentials import SnowflakeCredentials
 from sandbox.cursor.api import CursorKeys, cursor_app
 from sandbox.cursor.books import CursorDesk
 from sandbox.cursor.books import small_account as cursor_account
@@ -19,6 +20,9 @@ from sandbox.databricks.books import small_account as databricks_account
 from sandbox.github_copilot.api import GitHubKeys, github_copilot_app
 from sandbox.github_copilot.books import BilledLine, GitHubBooks, GitHubDesk
 from sandbox.github_copilot.books import small_account as github_account
+from sandbox.snowflake.api import SnowflakeKeys, snowflake_app
+from sandbox.snowflake.books import SnowflakeDesk
+from sandbox.snowflake.books import small_account as snowflake_account
 from tests.dbt import raw
 from tests.dlt_sources.served import Served
 
@@ -26,7 +30,7 @@ DAY = date(2026, 10, 1)
 DAYS = Window(DAY, DAY + timedelta(days=3))
 ODD_DAY, OLD_DAY = date(2026, 9, 30), date(2026, 5, 31)
 NOW = datetime(2026, 10, 5, 6, tzinfo=UTC)
-PROVIDERS = ("cursor", "github_copilot", "databricks")
+PROVIDERS = ("cursor", "github_copilot", "databricks", "snowflake")
 MODELS = (
     "fct_usage",
     "fct_transactions",
@@ -48,6 +52,7 @@ WARNED = ["accepted_values_stg_databricks__usage_is_priced__False__True"]
 CURSOR_BOOKS, CURSOR_TRUTH = cursor_account(DAY, 3, seed=3)
 GITHUB_BOOKS, GITHUB_TRUTH = github_account(DAY, 3, seed=3)
 DATABRICKS_BOOKS, DATABRICKS_TRUTH = databricks_account(DAY, 3, seed=3)
+SNOWFLAKE_BOOKS, SNOWFLAKE_TRUTH = snowflake_account(DAY, 3, seed=3)
 UNPRICED = UsageRecord("unpriced", datetime(2026, 10, 1, 12, tzinfo=UTC), "NEW_SKU", Decimal("0.25"))
 ODD_CREDIT = BilledLine(DAY, "ai-credits", Decimal("0.01"), Decimal(7), model=None, sku="Something new")
 
@@ -58,7 +63,7 @@ def land(path, provider: Provider, app, credentials):
         form = credentials(served.url)
         for report in provider.reports:
             for day in report.fetch(form, Window(DAYS.start, NOW.date() + timedelta(days=1))):
-                raw.pull(path, f"c-{provider.name}", report.name, day.day, day.rows)
+                raw.pull(path, f"c-{provider.name}", report.name, day.day, list(day.rows))
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +106,26 @@ def warehouse(tmp_path_factory):
         ODD_DAY,
         [odd | {"list_price": "0.10", "currency": "USD", "sku_name": "X"}],
     )
+    land(
+        path,
+        snowflake.build_provider(clock=lambda: NOW),
+        snowflake_app(SnowflakeDesk(SNOWFLAKE_BOOKS)),
+        lambda url: SnowflakeCredentials(
+            account="myorg-my_account",
+            user="meterhouse",
+            role="METERHOUSE",
+            warehouse="WH",
+            access_token=SnowflakeKeys().access_token,
+            base_url=url,
+        ),
+    )
+    metered = {"service_type": "CORTEX_X", "credits_billed": "0.503120001", "credit_price": "3.10"}
+    raw.pull(path, "c-snowflake", "metering_daily", ODD_DAY, [metered])
+    raw.pull(path, "c-snowflake", "usage_in_currency", ODD_DAY, [])
+    older = {"model_name": "mistral-large2", "tokens": "500", "token_credits": "0.001"}
+    for day in (ODD_DAY, DAY):
+        for table, more in (("cortex_aisql", {"user_id": "17"}), ("cortex_functions", {})):
+            raw.pull(path, "c-snowflake", table, day, [older | more])
     assert raw.dbt(path, "seed") == []
     assert raw.dbt(path, "run", "--select", *(f"+{model}" for model in MODELS), *STAGING) == []
     return path
@@ -207,3 +232,29 @@ def test_what_databricks_lists_no_price_for_is_usage_of_unknown_cost(warehouse):
     )
     ours = (record for record in (*DATABRICKS_BOOKS.usage, UNPRICED) if record.product != "JOBS")
     assert abs(used["units"] - sum(record.quantity for record in ours)) < Decimal("0.0001")
+
+
+def test_snowflake_bills_the_contract_and_credits_only_where_they_have_a_price(warehouse):
+    named = dict(SNOWFLAKE_TRUTH)
+    named[ODD_DAY, None, "unmapped"] = Decimal("0.503120001") * Decimal("3.10")
+    assert billed(warehouse, "snowflake") == named
+    adjusted = raw.rows(
+        warehouse,
+        "select count(*) as lines, sum(billed_cost_usd) as usd from marts.fct_charges"
+        " where charge_category = 'adjustment'",
+    )
+    assert adjusted == [{"lines": 3, "usd": Decimal("-1.5")}]
+
+
+def test_a_use_that_snowflake_tells_in_several_views_counts_once(warehouse):
+    found = raw.rows(
+        warehouse,
+        "select usage_date, token_type, sum(quantity) as quantity from marts.fct_usage"
+        " where provider = 'snowflake' group by all",
+    )
+    sums = {(row["usage_date"], row["token_type"]): row["quantity"] for row in found}
+    assert (sums[ODD_DAY, "tokens"], (DAY, "tokens") in sums) == (500, False)
+    for day in DAYS.days:
+        uses = [use for use in SNOWFLAKE_BOOKS.uses if use.hour.date() == day]
+        assert sums[day, "input"] == sum(use.input_tokens for use in uses)
+        assert sums[day, "output"] == sum(use.output_tokens for use in uses)

@@ -1,0 +1,1 @@
+"""Snowflake on loopback: its SQL API, answering SQL for real."""

@@ -30,6 +30,19 @@ def begun_days(window: Window, now: datetime) -> list[date]:
     return [day for day in window.days if midnight(day) + timedelta(seconds=1) <= now]
 
 
+def day_of(text: str | None, table: str) -> date:
+    """The UTC day in a date or time as a provider writes it; a time without a zone is UTC.
+
+    Raises:
+        ProviderError: it is neither, or a time other than midnight UTC.
+    """
+    try:
+        start = datetime.fromisoformat(text or "")
+    except ValueError:
+        raise broken_contract(f"A row of `{table}` has no day that can be read.") from None
+    return bucket_day(start.replace(tzinfo=start.tzinfo or UTC), table)
+
+
 def bucket_day(start: datetime, table: str) -> date:
     """The UTC day of a bucket that starts at `start`.
 
@@ -40,6 +53,26 @@ def bucket_day(start: datetime, table: str) -> date:
     if utc.time() != time():
         raise broken_contract(f"A day of `{table}` starts at {utc.isoformat()}, which is not midnight UTC.")
     return utc.date()
+
+
+def seen_today(window: Window, now: datetime, rows: list[Row]) -> Iterator[Day]:
+    """What an account stands at now, under the present UTC day if the window holds it."""
+    if now.date() in window.days:
+        yield Day(now.date(), rows)
+
+
+def in_parts(days: list[date], ask: Callable[[list[date]], Iterable[Day] | None]) -> Iterator[Day]:
+    """What `ask` tells about the days; where it answers None, about each half of them alone.
+
+    Of a single day `ask` tells something or raises.
+    """
+    told = ask(days)
+    if told is not None:
+        yield from told
+        return
+    middle = len(days) // 2
+    yield from in_parts(days[:middle], ask)
+    yield from in_parts(days[middle:], ask)
 
 
 def whole_days(asked: list[date], buckets: Iterable[tuple[date, list[Row]]], table: str) -> Iterator[Day]:

@@ -91,6 +91,11 @@ def http_failure(
         return ProviderError(
             Fault.RATE_LIMITED, sentence, "The next sync tries again; pull fewer days or less often."
         )
+    if status == 402:
+        sentence = f"{api.title} answers only when the account can pay ({said})."
+        return ProviderError(
+            Fault.PERMISSION, sentence, "Top up the account's credits or raise its budget, then sync again."
+        )
     if status in (408, 409, 424) or status >= 500:
         sentence = f"{api.title} is unavailable ({said})."
         return ProviderError(
@@ -123,7 +128,8 @@ def _words(answer: Response) -> str:
 
     Beside a bare string OAuth puts the words into `error_description` (contract Azure §3.1). LiteLLM may say
     `detail` instead, a string or an object with `error` (contract LiteLLM §3.6), PiAPI and most others
-    `message` (contract page B §4, §5), and Cloudflare a list of `errors` (§5.12).
+    `message` (contract page B §4, §5), Cloudflare a list of `errors` (§5.12), ElevenLabs
+    `detail.message` (§5.7), and Deepgram `err_msg` (§5.10).
     """
     try:
         body: Any = json.loads(answer.content)
@@ -132,8 +138,10 @@ def _words(answer: Response) -> str:
     if not isinstance(body, dict):
         return ""
     detail = body.get("detail")
-    error = body.get("error", detail.get("error") if isinstance(detail, dict) else detail)
-    told = body.get("error_description") or body.get("message") or error
+    if isinstance(detail, dict):
+        detail = detail.get("error", detail.get("message"))
+    error = body.get("error", detail)
+    told = body.get("error_description") or body.get("message") or error or body.get("err_msg")
     message = error.get("message") if isinstance(error, dict) else told
     listed = body.get("errors")
     if message is None and isinstance(listed, list) and listed and isinstance(listed[0], dict):

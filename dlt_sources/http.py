@@ -16,6 +16,7 @@ from typing import Any
 from dlt.sources.helpers.requests.session import Session
 from dlt.sources.helpers.rest_client.client import RESTClient
 from dlt.sources.helpers.rest_client.paginators import BasePaginator, JSONResponseCursorPaginator
+from pydantic import SecretStr
 from requests import ConnectionError as NoConnection
 from requests import PreparedRequest, RequestException, Response, Timeout
 from requests.auth import AuthBase
@@ -188,6 +189,19 @@ def build_client(
     """
     session = PatientSession(api, secret, patience, status_field)
     return RESTClient(base_url, headers=headers, auth=auth, session=session)
+
+
+def keyed_client(
+    api: Api,
+    base_url: str,
+    key: SecretStr,
+    patience: Patience,
+    header: str = "Authorization",
+    prefix: str = "Bearer ",
+) -> RESTClient:
+    """Client of one provider account that sends one key in one header."""
+    secret = key.get_secret_value()
+    return build_client(api, base_url, HeaderAuth(header, prefix + secret), secret, patience)
 
 
 def read_items(

@@ -6,14 +6,21 @@ from dlt_sources import (
     azure_openai,
     cursor,
     databricks,
+    deepgram,
+    elevenlabs,
     file,
+    fireworks,
     github_copilot,
     google,
     litellm,
+    mistral,
     openai,
     openrouter,
     piapi,
     snowflake,
+    together,
+    vercel,
+    xai,
 )
 from dlt_sources.contract import Provider
 
@@ -31,6 +38,13 @@ PROVIDERS: dict[str, Provider] = {
     "databricks": databricks.provider,
     "file": file.provider,
     "snowflake": snowflake.provider,
+    "vercel": vercel.provider,
+    "fireworks": fireworks.provider,
+    "elevenlabs": elevenlabs.provider,
+    "xai": xai.provider,
+    "mistral": mistral.provider,
+    "deepgram": deepgram.provider,
+    "together": together.provider,
 }
 
 

@@ -53,6 +53,10 @@ class RowShape:
         """Column hints for dlt."""
         return {_column(path): {"data_type": _DATA_TYPES[kind]} for path, kind in self.fields.items()}
 
+    def columns_of(self, *paths: str) -> tuple[str, ...]:
+        """Columns of documented fields."""
+        return tuple(map(_column, paths))
+
     @cached_property
     def _blank(self) -> Row:
         return dict.fromkeys(self.columns)

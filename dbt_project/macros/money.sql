@@ -28,6 +28,19 @@ case
 end
 {%- endmacro %}
 
+{# Whole units as text, and billionths beside them, as money. #}
+{% macro money_from_units_and_nanos(units, nanos) -%}
+cast({{ dbt.safe_cast(units, 'decimal(20, 0)') }} + cast({{ nanos }} as decimal(10, 0)) * 0.000000001 as {{ type_money() }})
+{%- endmacro %}
+
+{# What a month's money so far has grown by since the day before it that was seen, over rows of one snapshot a day. #}
+{% macro added_in_month(rows) -%}
+{%- set so_far = 'cast(' ~ rows ~ '.total_usage as ' ~ type_money() ~ ')' -%}
+{{ so_far }} - coalesce(
+    lag({{ so_far }}) over (partition by {{ rows }}.connection_id, {{ rows }}.month, {{ rows }}.category order by {{ rows }}.day), 0
+)
+{%- endmacro %}
+
 {# Money as a whole number of 1e-12 USD, and back. #}
 {% macro money_to_units(amount) %}cast({{ amount }} * 1000000000000 as {{ type_wide_integer() }}){% endmacro %}
 {% macro units_to_money(units) %}cast(cast({{ units }} as decimal(38, 0)) * 0.000000000001 as {{ type_money() }}){% endmacro %}

@@ -99,6 +99,41 @@
         'name': 'file', 'conforms': ['charges', 'usage'],
         'bills': [{'report': 'lines', 'amount': 'amount_usd', 'closes_days': true, 'closes_where': 'row_count > 0'}],
     },
+    {
+        'name': 'vercel', 'conforms': ['charges', 'usage'],
+        'bills': [{'report': 'report', 'amount': 'total_cost', 'closes_days': true}],
+    },
+    {
+        'name': 'fireworks', 'conforms': ['charges', 'usage'],
+        'bills': [
+            {
+                'report': 'usage_costs', 'closes_days': true,
+                'amount': "case when upper(subtotal_currency_code) = 'USD' then " ~ money_from_units_and_nanos('subtotal_units', 'subtotal_nanos') ~ " end",
+            },
+        ],
+    },
+    {
+        'name': 'elevenlabs', 'conforms': ['charges'],
+        'bills': [{'report': 'usage', 'amount': "case when upper(fiat_currency) = 'USD' then total_cost end", 'closes_days': true}],
+    },
+    {
+        'name': 'xai', 'conforms': ['charges'],
+        'bills': [{'report': 'usage', 'amount': 'usd', 'closes_days': true}],
+    },
+    {
+        'name': 'mistral', 'conforms': ['charges'],
+        'bills': [
+            {'report': 'spend', 'amount': "case when upper(lines.currency) = 'USD' then " ~ added_in_month('lines') ~ " end", 'closes_days': true},
+        ],
+    },
+    {
+        'name': 'deepgram', 'conforms': ['charges', 'usage'],
+        'bills': [{'report': 'billing_breakdown', 'amount': 'dollars', 'closes_days': true}],
+    },
+    {
+        'name': 'together', 'conforms': ['charges'],
+        'bills': [{'report': 'usage', 'amount': "case when upper(currency) = 'USD' then cost end", 'closes_days': true}],
+    },
 ]) }}
 {% endmacro %}
 

@@ -19,7 +19,7 @@ days as (
     from (
         select connection_id, charge_date as day, billed_cost_usd as difference_usd, 0 as explained_usd
         from {{ ref('fct_charges') }}
-        where not is_provisional
+        where not is_provisional and billed_cost_usd is not null
         union all
         select connection_id, reconciliation_date, -metered_cost_usd, timing_usd + quantity_usd + unpriced_usd + price_usd + unexplained_usd
         from {{ ref('fct_reconciliation') }}

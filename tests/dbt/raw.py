@@ -43,6 +43,13 @@ CONNECTIONS = {
     "c-databricks": "databricks",
     "c-file": "file",
     "c-snowflake": "snowflake",
+    "c-vercel": "vercel",
+    "c-fireworks": "fireworks",
+    "c-elevenlabs": "elevenlabs",
+    "c-xai": "xai",
+    "c-mistral": "mistral",
+    "c-deepgram": "deepgram",
+    "c-together": "together",
 }
 
 _pulls = count(1)

@@ -1,0 +1,1 @@
+"""Fireworks on loopback."""

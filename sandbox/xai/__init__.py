@@ -1,0 +1,1 @@
+"""xAI on loopback."""

@@ -73,7 +73,7 @@ def build_source(
         credentials: called when rows are fetched, never before; dlt sees neither it nor what it returns.
         window: days to pull, whole; days that have not begun are left out.
         connection_id: the account, on every row.
-        pull_id: id of the pull, by default a new one.
+        pull_id: id of the pull, which sorts behind those of earlier pulls; by default a new one by the clock.
         observed_at: when the pull began, by default now.
         tables: names of the tables to fetch (what `check` proved readable), by default all. The others are
             made, empty.

@@ -5,10 +5,12 @@ SDK data not appear. It changes nothing and asks no provider (`meterhouse connec
 here: the judgements themselves, which live with what they judge.
 """
 
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from shlex import quote
 
 from sqlalchemy import func, select
 
@@ -57,6 +59,18 @@ def examine(settings: Settings, now: datetime) -> list[Finding]:
 
 
 Found = tuple[Health, str, str | None]
+
+
+def _home(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG001
+    home, mode = settings.home_path, stat.S_IMODE(settings.home_path.stat().st_mode)
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield (
+            Health.WARNING,
+            f"Others on this machine may look into {home} (mode {mode:o}): it holds sealed credentials and costs.",
+            f"Close it with `chmod 700 {quote(str(home))}`.",
+        )
+    else:
+        yield Health.OK, f"{home} is closed to others.", None
 
 
 def _control_database(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG001
@@ -192,6 +206,7 @@ def _alerts(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG0
 
 
 _PARTS: dict[str, Callable[[Settings, datetime], Iterator[Found]]] = {
+    "home": _home,
     "control database": _control_database,
     "credentials": _credentials,
     "connections": _connections,

@@ -12,7 +12,7 @@
 {%- endmacro %}
 
 {# Every version of every pulled day: one row per connection, report, day and run of equal content, with when it was believed.
-   Pulls of a removed connection do not count: the account may have come back under another one, and would be billed twice.
+   The id of a pull says its place, since a clock may have been wrong. Pulls of a removed connection do not count: the account may have come back under another one, and would be billed twice.
    With the var `as_of` only pulls up to then count. #}
 {% macro day_versions(provider) %}
 select
@@ -29,7 +29,7 @@ from (
     select
         *,
         sum(is_changed) over (
-            partition by connection_id, report, day order by observed_at, pull_id rows between unbounded preceding and current row
+            partition by connection_id, report, day order by pull_id rows between unbounded preceding and current row
         ) as version_number,
         case when next_content_hash is null then 1 else 0 end as is_newest,
         case when next_content_hash <> content_hash then next_pull_at end as next_observed_at
@@ -37,11 +37,11 @@ from (
         select
             *,
             case
-                when content_hash = lag(content_hash) over (partition by connection_id, report, day order by observed_at, pull_id) then 0
+                when content_hash = lag(content_hash) over (partition by connection_id, report, day order by pull_id) then 0
                 else 1
             end as is_changed,
-            lead(content_hash) over (partition by connection_id, report, day order by observed_at, pull_id) as next_content_hash,
-            lead(observed_at) over (partition by connection_id, report, day order by observed_at, pull_id) as next_pull_at
+            lead(content_hash) over (partition by connection_id, report, day order by pull_id) as next_content_hash,
+            lead(observed_at) over (partition by connection_id, report, day order by pull_id) as next_pull_at
         from {{ raw_table(provider, 'pulled_days') }} as pulls
         where
             connection_id in (select connections.connection_id from {{ raw_table('control', 'connections') }} as connections)

@@ -15,10 +15,7 @@ with newest as (
                 later.report = '{{ bill.report }}'
                 and later.connection_id = pulls.connection_id
                 and later.day = pulls.day
-                and (
-                    later.observed_at > pulls.observed_at
-                    or (later.observed_at = pulls.observed_at and later.pull_id > pulls.pull_id)
-                )
+                and later.pull_id > pulls.pull_id
         )
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -29,16 +29,23 @@ def answers(
         kept: Fields that have a value already and need not be asked for.
 
     Raises:
-        UsageError: A field is unknown, or missing with nobody there to ask; no value is ever shown.
+        UsageError: A field is unknown, missing with nobody there to ask, or a secret in an assignment; no value is ever
+            shown.
     """
     fields = form.fields_of(provider)
+    secrets = {field.name: field.label for field in fields if field.is_secret}
     values = credentials_from_environment(provider.name, [f.name for f in fields]) if from_env else {}
     for assignment in assignments or []:
         name, equals, value = assignment.partition("=")
         if not equals:
             raise UsageError("A --set has no '='.", "Write --set FIELD=VALUE.")
+        form.refuse_unknown(provider, [name])
+        if name in secrets:
+            raise UsageError(
+                f"{secrets[name]} is a secret, and others on this machine can see what a command was given.",
+                "Give it with --from-env or on standard input.",
+            )
         values[name] = value
-    form.refuse_unknown(provider, values)
     for field in fields:
         if field.is_required and field.name not in {*values, *(kept or {})}:
             if field.help:

@@ -35,9 +35,7 @@ connections_app = typer.Typer(
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connection's name.")]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", metavar="FIELD=VALUE", help="A credential field; better not for secrets: others may see it."
-    ),
+    typer.Option("--set", metavar="FIELD=VALUE", help="A credential field that is no secret."),
 ]
 FromEnv = Annotated[
     bool,

@@ -95,7 +95,7 @@ def sync(
         on_progress(f"{connection.name}: pulling {window.start} to {window.end}")
         with counted_requests() as spent:
             try:
-                row_counts, pulled = _pull(settings, provider, connection, window)
+                row_counts, pulled = _pull(settings, provider, connection, window, run_id)
                 _import_call_logs(settings, provider, connection, on_progress)
             except Exception as error:
                 fault, message, next_step = _explained(error, connection)
@@ -121,13 +121,14 @@ def sync(
 
 
 def _pull(
-    settings: Settings, provider: Provider, connection: ConnectionRow, window: Window
+    settings: Settings, provider: Provider, connection: ConnectionRow, window: Window, run_id: str
 ) -> tuple[dict[str, int], PulledDays]:
     source, pulled = build_source(
         provider,
         lambda: registry.credentials_of(settings, connection.name),
         window,
         connection.id,
+        pull_id=run_id,
         tables=connection.readable_reports or None,
     )
     with fresh_pipeline(settings, f"{provider.name}_{connection.id}", f"raw_{provider.name}") as pipeline:

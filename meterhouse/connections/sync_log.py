@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
-from uuid_utils import uuid7
+from uuid_utils import UUID, uuid7
 
 from dlt_sources.contract import LASTING_FAULTS, Fault, Provider, Window
 from meterhouse.control.database import reading, session
@@ -18,23 +18,25 @@ from meterhouse.settings import Settings
 
 RUNNING, SUCCEEDED, FAILED = "running", "succeeded", "failed"
 ONE_DAY = timedelta(days=1)
+_ID_STEP_MILLISECONDS = 1_000
 _UNMENDED_BY_WAITING = LASTING_FAULTS | {Fault.CONTRACT}
 
 
 def start(settings: Settings, connection_id: str, window: Window, now: datetime) -> str:
-    """Note that a sync of the window began; returns the run's id.
+    """Note that a sync of the window began; returns the run's id, which sorts behind those of earlier runs.
 
     A run that is never finished (its process was killed) stays `running` and counts for nothing.
     """
-    run = SyncRunRow(
-        id=str(uuid7()),
-        connection_id=connection_id,
-        window_start=window.start,
-        window_end=window.end,
-        started_at=now,
-        status=RUNNING,
-    )
     with session(settings) as opened:
+        earlier = select(func.max(SyncRunRow.id)).where(SyncRunRow.connection_id == connection_id)
+        run = SyncRunRow(
+            id=_id_behind(opened.scalar(earlier)),
+            connection_id=connection_id,
+            window_start=window.start,
+            window_end=window.end,
+            started_at=now,
+            status=RUNNING,
+        )
         opened.add(run)
     return run.id
 
@@ -166,8 +168,8 @@ def window_for(
     """The whole UTC days that the next sync asks for; today is among them, provisionally.
 
     Without `first_day` these are: on the first sync the provider's history; afterwards everything since the
-    first day that no succeeded sync covers, and the provider's lookback (at least a day, since the newest
-    was unfinished) before it.
+    first day that no succeeded sync covers whole (the day of a sync was unfinished), and the provider's lookback
+    before it, that day counted in.
 
     Args:
         settings: Where the installation lives.
@@ -193,9 +195,9 @@ def window_for(
 def _next_first_day(settings: Settings, connection: ConnectionRow, provider: Provider, today: date) -> date:
     succeeded = (SyncRunRow.connection_id == connection.id, SyncRunRow.status == SUCCEEDED)
     windows = (
-        select(SyncRunRow.window_start, SyncRunRow.window_end)
+        select(SyncRunRow.window_start, SyncRunRow.window_end, func.max(SyncRunRow.started_at))
         .where(*succeeded)
-        .distinct()
+        .group_by(SyncRunRow.window_start, SyncRunRow.window_end)
         .order_by(SyncRunRow.window_start)
     )
     with reading(settings) as opened:
@@ -206,11 +208,20 @@ def _next_first_day(settings: Settings, connection: ConnectionRow, provider: Pro
     if first_success is None:
         return today - provider.history
     uncovered = first_success.date() - provider.history
-    for start_day, end_day in covered:
+    for start_day, end_day, started_at in covered:
         if start_day > uncovered:
             break
-        uncovered = max(uncovered, end_day)
-    return uncovered - max(provider.lookback, ONE_DAY)
+        uncovered = max(uncovered, min(end_day, started_at.date()))
+    return uncovered + ONE_DAY - max(provider.lookback, ONE_DAY)
+
+
+def _id_behind(earlier: str | None) -> str:
+    """A new id in the order of time, even when the clock was set back since the earlier one was made."""
+    run_id = str(uuid7())
+    if earlier is None or run_id > earlier:
+        return run_id
+    milliseconds = UUID(earlier).int >> 80
+    return str(uuid7(nanoseconds=(milliseconds + _ID_STEP_MILLISECONDS) * 1_000_000))
 
 
 def _next_interval(moment: datetime, interval: timedelta) -> datetime:

@@ -43,7 +43,7 @@ def cli(home, api, monkeypatch, tmp_path, caplog):
 @pytest.fixture
 def added(cli, api):
     """A saved connection `production`; gives its API's base URL."""
-    cli(f"connections add fake --name production --set base_url={api.url} --set admin_key={GOOD_KEY}")
+    cli(f"connections add fake --name production --set base_url={api.url}", typed=f"{GOOD_KEY}\n")
     return api.url
 
 
@@ -65,9 +65,7 @@ def test_add_takes_fields_from_the_environment_and_from_dotenv(cli, api, home, t
 
 
 def test_a_project_key_is_refused_with_the_next_step_and_exit_code_1(cli, api, home):
-    result = cli(
-        f"connections add fake --name n --set base_url={api.url} --set admin_key={PROJECT_KEY}", code=1
-    )
+    result = cli(f"connections add fake --name n --set base_url={api.url}", typed=f"{PROJECT_KEY}\n", code=1)
     assert "Error: Fake accepts the key, but it may not read usage." in result.stderr
     assert "Next step: Use an admin key, not a project key." in result.stderr
     assert result.stdout == ""
@@ -75,7 +73,7 @@ def test_a_project_key_is_refused_with_the_next_step_and_exit_code_1(cli, api, h
 
 
 def test_no_check_saves_without_asking(cli, api):
-    cli(f"connections add fake --name n --set base_url={api.url} --set admin_key={PROJECT_KEY} --no-check")
+    cli(f"connections add fake --name n --set base_url={api.url} --no-check", typed=f"{PROJECT_KEY}\n")
     assert api.asked == []
 
 
@@ -88,7 +86,7 @@ def test_no_check_saves_without_asking(cli, api):
         (f"connections add fake --name n --set {GOOD_KEY}=", "no credential field of that name"),
         (
             f"connections add fake --name n --set admin_key={GOOD_KEY}",
-            "Base URL was not given, and nobody is there",
+            "Admin key is a secret, and others on this machine can see",
         ),
         ("connections show nobody", "There is no connection 'nobody'"),
         ("connections test nobody", "There is no connection 'nobody'"),

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from time import time_ns
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
+from uuid_utils import uuid7
 
 from dlt_sources.contract import Fault, Window
 from dlt_sources.registry import PROVIDERS
@@ -97,6 +99,13 @@ def test_days_by_hand_are_inclusive_and_end_today(settings, api):
 def test_days_that_cannot_be_pulled_are_refused_in_words(home, api, first, last):
     with pytest.raises(UsageError, match="No day to pull lies between"):
         window_for(home, connect(home, api), PROVIDER, TODAY, first, last)
+
+
+def test_a_day_that_was_unfinished_is_asked_for_again_though_a_sync_by_hand_began_behind_it(settings, api):
+    connection = connect(settings, api)
+    sync(settings, connection, TODAY - 10 * ONE_DAY)
+    sync(settings, connection, TODAY, first_day=TODAY - 9 * ONE_DAY)
+    assert window_for(settings, connection, PROVIDER, TODAY).start <= TODAY - 10 * ONE_DAY
 
 
 days_later = st.integers(min_value=0, max_value=12)
@@ -233,6 +242,24 @@ def test_neither_old_days_pulled_by_hand_nor_a_clock_that_was_ahead_put_a_routin
     assert sync_log.due_at(settings, connection, rhythm(8), now) is None
     run_at(settings, connection, now + 400 * ONE_DAY)
     assert sync_log.due_at(settings, connection, rhythm(8), now) is None
+
+
+def test_the_ids_of_runs_follow_each_other_though_the_clock_is_set_back(settings, api):
+    connection, day = connect(settings, api), Window(TODAY, TODAY + ONE_DAY)
+    ahead = str(uuid7(nanoseconds=(time_ns() + 400 * 86_400 * 10**9)))
+    with session(settings) as opened:
+        opened.add(
+            SyncRunRow(
+                id=ahead,
+                connection_id=connection.id,
+                window_start=day.start,
+                window_end=day.end,
+                started_at=at(TODAY),
+                status=sync_log.RUNNING,
+            )
+        )
+    runs = [sync_log.start(settings, connection.id, day, at(TODAY)) for _ in range(3)]
+    assert [ahead, *runs] == sorted({ahead, *runs})
 
 
 def test_requests_of_good_and_failed_pulls_are_kept(settings, api):

@@ -146,7 +146,7 @@ def pull(
     observed_at: datetime | None = None,
 ) -> None:
     """One day of one report as a pull finds it: content-addressed rows, then the pulled day."""
-    provider = CONNECTIONS[connection_id]
+    provider, observed_at = CONNECTIONS[connection_id], observed_at or after(day)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
     with connect(path) as connection:
         for ordinal, row in enumerate(content):
@@ -171,8 +171,8 @@ def pull(
                 day,
                 digest,
                 len(content),
-                f"pull-{next(_pulls):06d}",
-                observed_at or after(day),
+                f"pull-{observed_at.astimezone(UTC):%Y%m%d%H%M%S%f}-{next(_pulls):06d}",
+                observed_at,
             ],
         )
 

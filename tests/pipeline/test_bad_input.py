@@ -124,14 +124,10 @@ def test_a_wrong_command_is_refused_in_a_sentence(
 
 
 def test_a_project_key_of_openai_is_refused_with_the_right_it_lacks(
-    settings: Settings, own_sandbox: Sandbox
+    settings: Settings, own_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = [
-        "--set",
-        f"admin_key={own_sandbox.openai_keys.project}",
-        "--set",
-        f"base_url={own_sandbox.openai_url}",
-    ]
+    monkeypatch.setenv("METERHOUSE_OPENAI_ADMIN_KEY", own_sandbox.openai_keys.project)
+    values = ["--from-env", "--set", f"base_url={own_sandbox.openai_url}"]
     outcome = run(["connections", "add", "openai", "--name", "x", *values], settings)
     assert outcome.returncode == 1
     assert "api.usage.read" in outcome.stderr

@@ -33,6 +33,15 @@ def test_an_empty_installation_is_told_how_to_begin(tmp_path: Path) -> None:
     assert "meterhouse build" in str(nothing.next_step)
 
 
+def test_a_home_that_others_may_look_into_is_named_and_a_closed_one_is_well(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    [closed] = found(settings, "home")
+    settings.home_path.chmod(0o755)
+    [opened] = found(settings, "home")
+    assert (closed.health, opened.health) == (Health.OK, Health.WARNING)
+    assert opened.next_step == f"Close it with `chmod 700 {settings.home_path}`."
+
+
 def test_files_that_are_not_loaded_are_named(landed: Settings) -> None:
     assert any("not loaded yet" in finding.message for finding in found(landed, "event files"))
 

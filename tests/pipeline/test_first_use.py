@@ -89,10 +89,13 @@ def test_two_demos_at_once_do_not_delete_each_others_home(settings: Settings) ->
     assert "Another demo is running" in refused.stderr
 
 
-def test_a_connection_of_ones_own_makes_the_demos_home_a_real_one(settings: Settings) -> None:
+def test_a_connection_of_ones_own_makes_the_demos_home_a_real_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METERHOUSE_OPENAI_ADMIN_KEY", "sk-admin-x")
     settings.demo_mark_path.write_text("")
     added = run(
-        ["connections", "add", "openai", "--name", "own", "--set", "admin_key=sk-admin-x", "--no-check"],
+        ["connections", "add", "openai", "--name", "own", "--from-env", "--no-check"],
         settings,
     )
     assert added.returncode == 0, added.stderr

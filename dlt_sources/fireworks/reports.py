@@ -4,6 +4,7 @@ What belongs here: Fireworks' parameters, and the guards around fields the contr
 What does not: its tables and fields (`tables.py`), retrying and decoding (`dlt_sources/http.py`).
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -84,7 +85,7 @@ class FireworksReader:
         path = f"{_account(credentials)}/billing/summary"
         for day, body in self._each_day(credentials, window, path, {}):
             items = _optional_list(body, "lineItems", path, ("usageBuckets",))
-            yield Day(day, [_row(BILLING_SUMMARY, item, "totalCost") for item in items])
+            yield Day(day, [_summary_row(item) for item in items])
 
     def billing_usage(self, credentials: FireworksCredentials, window: Window) -> Iterator[Day]:
         """Metered quantities of every begun day of the window by model, each asked for alone."""
@@ -120,15 +121,15 @@ def _range(day: date) -> dict[str, str]:
 def _costs(client: RESTClient, path: str, day: date) -> Iterator[tuple[date, list[Row]]]:
     question = {**_range(day), "scope": "ACCOUNT", "groupBy": ["DAY", "MODEL"], "pageSize": 1000}
     paginator = NextCursorPaginator("nextPageToken", cursor_body_path="pageToken")
-    total, subtotal = 0, None
+    totals, subtotal = Counter[str](), None
     for body in read_pages(client, path, paginator, json=question):
-        for item in _optional_list(body, "rows", path, ("subtotal", "nextPageToken", "evaluationTime")):
+        for item in _optional_list(body, "rows", path, ("unattributedDimensions",)):
             row = _row(USAGE_COSTS, item, "subtotal")
-            total += nanos_of(item["subtotal"], USAGE_COSTS.table)
+            totals[item["subtotal"]["currencyCode"]] += nanos_of(item["subtotal"], USAGE_COSTS.table)
             yield day_of(row["dimensions_start_time"], USAGE_COSTS.table), [row]
         subtotal = body.get("subtotal", subtotal)
     if subtotal is not None:
-        rest = nanos_of(subtotal, USAGE_COSTS.table) - total
+        rest = nanos_of(subtotal, USAGE_COSTS.table) - totals[subtotal.get("currencyCode")]
         if rest:
             yield day, [_remainder(subtotal, rest)]
 
@@ -141,19 +142,26 @@ def _remainder(subtotal: dict[str, Any], nanos: int) -> Row:
 
 
 def _optional_list(body: dict[str, Any], name: str, path: str, known: tuple[str, ...]) -> list[Any]:
-    """The list of that name; proto JSON leaves out an empty one, so its absence counts beside known names only.
+    """The list of that name; proto JSON leaves out an empty one, so that its absence beside no unknown list is that.
 
     Raises:
-        ProviderError: it is no list, or absent while the answer says something unknown.
+        ProviderError: it is no list, or absent while the answer holds a list of an unknown name.
     """
     items = body.get(name)
     if isinstance(items, list):
         return items
-    if items is None and body.keys() <= {*known, name}:
+    unknown = [key for key, value in body.items() if isinstance(value, list) and key not in known]
+    if items is None and not unknown:
         return []
     raise broken_contract(
         f"The answer of {path} lacks its list `{name}`: Fireworks answers in another shape."
     )
+
+
+def _summary_row(item: Any) -> Row:
+    """A line of the summary; what Fireworks has not rated has no amount."""
+    is_rated = isinstance(item, dict) and item.get("totalCost") is not None
+    return _row(BILLING_SUMMARY, item, "totalCost") if is_rated else BILLING_SUMMARY.row(item)
 
 
 def _row(shape: RowShape, item: Any, amount: str) -> Row:

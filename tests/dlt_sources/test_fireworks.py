@@ -100,6 +100,12 @@ def test_a_day_without_anything_is_an_empty_answer(served):
     assert day.rows == []
 
 
+def test_a_line_of_the_summary_that_is_not_rated_has_no_amount(served):
+    served.faults[SUMMARY] = [Answer(body={"lineItems": [{"category": "Training", "quantity": "5"}]})]
+    (day,) = fetch(FIREWORKS.provider, "billing_summary", served, window("2026-10-01", 1))
+    assert [(row["quantity"], row["total_cost_units"]) for row in day.rows] == [("5", None)]
+
+
 def test_a_wrong_account_is_told_where_to_find_the_right_one(served):
     error = failure(served, status=404, body={"code": 5, "message": "account not found"})
     assert error.fault is Fault.PERMISSION

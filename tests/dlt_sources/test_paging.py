@@ -4,7 +4,10 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from dlt_sources.contract import Fault, ProviderError
-from dlt_sources.errors import find_provider_error
+from dlt_sources.cursors import NextCursorPaginator, read_pages
+from dlt_sources.errors import Api, find_provider_error
+from dlt_sources.http import HeaderAuth, build_client
+from tests.dlt_sources.conftest import QUICK
 from tests.dlt_sources.fake_provider import Answer, payload
 from tests.dlt_sources.warehouse import fetch, window
 
@@ -50,6 +53,17 @@ def test_endless_paging_is_cut_off(fake, anthropic_provider):
     with pytest.raises(ProviderError, match="do not end: 1000"):
         fetch(anthropic_provider, "cost_report", fake)
     assert len(fake.asked(COSTS)) == 1000
+
+
+@pytest.mark.parametrize(
+    ("cursors", "sentence"), [("abcdef", "do not end: 3"), ("aa", "in a circle"), ([7], "not text")]
+)
+def test_a_list_whose_last_page_lacks_its_cursor_is_read_to_its_end_or_refused(fake, cursors, sentence):
+    client = build_client(Api("Any", "", ""), fake.url, HeaderAuth("x-key", "k"), "k", QUICK)
+    fake.faults["/list"] = [Answer(body={"items": [], "next": cursor}) for cursor in cursors]
+    paginator = NextCursorPaginator("next", cursor_param="after", page_cap=3)
+    with pytest.raises(ProviderError, match=sentence):
+        list(read_pages(client, "/list", paginator))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ from dlt_sources.statements import Body, finished, named_rows
 
 STATEMENTS_PATH = "/api/v2/statements"
 DAY = "METERHOUSE_DAY"
+LAG_OF_MONEY = timedelta(days=3)
+"""For so long a day without money may just not be billed yet, and is not called empty."""
 _NOT_GRANTED = re.compile(r"does not exist or not authorized|insufficient privileges", re.IGNORECASE)
 _PERSONAL = frozenset({"user_name", "login_name", "email", "user_email", "user_tags", "query_text"})
 
@@ -45,7 +47,8 @@ class SnowflakeReader:
         Raises:
             ProviderError: the view cannot be read.
         """
-        asked = begun_days(window, self.clock())
+        now = self.clock()
+        asked = begun_days(window, now)
         if not asked or (view is USAGE_IN_CURRENCY and credentials.cost_source == "none"):
             return
         if view is USAGE_IN_CURRENCY and credentials.cost_source == "credit_price":
@@ -58,7 +61,10 @@ class SnowflakeReader:
             if view.is_cortex and error.fault is Fault.PERMISSION:
                 return
             raise
-        yield from days
+        settled = now.date() - LAG_OF_MONEY
+        for told in days:
+            if view is not USAGE_IN_CURRENCY or told.rows or told.day < settled:
+                yield told
 
     def require_cortex(self, credentials: SnowflakeCredentials, day: date) -> None:
         """Prove that some view of AI functions can be read.

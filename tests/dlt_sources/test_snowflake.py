@@ -183,6 +183,12 @@ def test_money_comes_from_one_source(desk, account):
         assert [len(day.rows) for day in told] == contract
 
 
+def test_a_day_whose_money_may_still_come_is_not_called_free(desk, account):
+    desk.books = SnowflakeBooks(contract=(ContractLine(date(2026, 10, 18), Decimal(1), Decimal(2)),))
+    days = days_of(account, "usage_in_currency", window("2026-10-15", 6))
+    assert [(day.day.day, len(day.rows)) for day in days] == [(15, 0), (16, 0), (18, 1)]
+
+
 def test_older_views_are_read_and_views_an_account_lacks_tell_nothing(desk, account):
     desk.books = SnowflakeBooks(older_uses=(use(),), oldest_uses=(use(), use("q2")))
     desk.hidden = {NEW_VIEW}

@@ -7,11 +7,12 @@ retrying and decoding (`dlt_sources/http.py`).
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from dlt.sources.helpers.rest_client.client import RESTClient
 from pydantic import Field
 
+from dlt_sources.anthropic.analytics import BETA, analytics_days, open_days
 from dlt_sources.anthropic.tables import API_KEYS, COST_REPORT, WORKSPACES, BucketTable
 from dlt_sources.buckets import Clock, begun_days, bucket_day, midnight, whole_days
 from dlt_sources.contract import Credentials, Day, Row, Window
@@ -37,6 +38,11 @@ class AnthropicCredentials(Credentials):
         title="Admin key",
         description="Starts with sk-ant-admin01-; from Settings → Admin keys.",
     )
+    cost_api: Literal["legacy", "analytics"] = Field(
+        default="legacy",
+        title="Cost API",
+        description="analytics is Anthropic's newer API (beta): cost per API key, final after 30 days.",
+    )
     base_url: BaseUrl = Field(
         default="https://api.anthropic.com",
         validate_default=True,
@@ -52,18 +58,20 @@ class AnthropicReader:
     clock: Clock
     patience: Patience
 
-    def client(self, credentials: AnthropicCredentials) -> RESTClient:
-        """Client signed with the Admin key."""
+    def client(self, credentials: AnthropicCredentials, beta: str | None = None) -> RESTClient:
+        """Client signed with the Admin key, asking for a beta if one is named."""
         key = credentials.admin_key.get_secret_value()
         auth = HeaderAuth("x-api-key", key)
-        return build_client(
-            API, credentials.base_url, auth, key, self.patience, {"anthropic-version": API_VERSION}
-        )
+        headers = {"anthropic-version": API_VERSION} | ({"anthropic-beta": beta} if beta else {})
+        return build_client(API, credentials.base_url, auth, key, self.patience, headers)
 
     def days(self, table: BucketTable, credentials: AnthropicCredentials, window: Window) -> Iterator[Day]:
         """Every begun day of the window, asked for up to the next midnight (§2.2: bounds snap to days)."""
         asked = begun_days(window, self.clock())
         if not asked:
+            return
+        if table is COST_REPORT and credentials.cost_api == "analytics":
+            yield from self._analytics(credentials, asked)
             return
         query = {
             "starting_at": _rfc3339(asked[0]),
@@ -91,6 +99,13 @@ class AnthropicReader:
         """Id and name of the organization the key belongs to."""
         account = self.client(credentials).get("/v1/organizations/me").json()
         return account.get("id"), account.get("name")
+
+    def _analytics(self, credentials: AnthropicCredentials, asked: list[date]) -> Iterator[Day]:
+        now = self.clock()
+        named = frozenset(row["id"] for row in self.workspaces(credentials))
+        days = analytics_days(self.client(credentials, BETA), open_days(asked, now.date()), named, now)
+        for day in days:
+            yield Day(day.day, [_billed(row) for row in day.rows])
 
     def _list(
         self, credentials: AnthropicCredentials, path: str, params: dict[str, str]

@@ -160,6 +160,15 @@ def test_anthropic_cents_become_dollars_and_its_words_ours(warehouse):
             "description": "D",
             "service_tier": "unheard_of",
         },
+        {
+            "amount": "270.0",
+            "list_amount": "300.0",
+            "currency": "USD",
+            "cost_type": "tokens",
+            "model": "claude-sonnet-4-5-20250929",
+            "token_type": "output_tokens",
+            "api_key_id": "key of the analytics API",
+        },
     ]
     raw.pull(warehouse, "c-anthropic", "cost_report", day, content)
     assert [
@@ -170,6 +179,17 @@ def test_anthropic_cents_become_dollars_and_its_words_ours(warehouse):
         ("B", Decimal("0.000000000001"), None, "web_searches", "standard"),
         ("C", Decimal("0.05"), None, "code_execution", "standard"),
         ("D", Decimal("0.07"), None, "unmapped", "unknown"),
+        (
+            "claude-sonnet-4-5-20250929/output_tokens",
+            Decimal("2.7"),
+            "claude-sonnet-4-5",
+            "output",
+            "standard",
+        ),
+    ]
+    keyed = "select provider_key, billed_cost_usd from marts.fct_charges where provider_key is not null"
+    assert [tuple(row.values()) for row in raw.rows(warehouse, f"{keyed} and provider = 'anthropic'")] == [
+        ("key of the analytics API", Decimal("2.7"))
     ]
 
 

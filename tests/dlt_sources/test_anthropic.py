@@ -2,13 +2,15 @@
 
 from datetime import date
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from dlt_sources.contract import Fault, ProviderError
-from tests.dlt_sources.fake_provider import payload
-from tests.dlt_sources.warehouse import fetch, window
+from tests.dlt_sources.fake_provider import Answer, payload
+from tests.dlt_sources.warehouse import credentials_for, fetch, window
 
+ANALYTICS = "/v1/organizations/analytics/cost"
 COSTS = "/v1/organizations/cost_report"
 USAGE = "/v1/organizations/usage_report/messages"
 
@@ -65,6 +67,57 @@ def test_a_window_longer_than_a_page_is_pulled_whole(fake, anthropic_provider):
     pulled = fetch(anthropic_provider, "cost_report", fake, days)
     assert [day.rows[0]["amount"] for day in pulled] == [str(n) for n in range(100)]
     assert len(fake.asked(COSTS)) == 4
+
+
+def cost(amount, day="2026-10-01", **group):
+    known = {"model": "claude-sonnet-5", "cost_type": "tokens", "token_type": "output_tokens", "actor": None}
+    money = {"amount": amount, "list_amount": "300.0", "currency": "USD", "requests": None}
+    return {"starting_at": f"{day}T00:00:00Z", "group": known | group, "cost": money}
+
+
+def analytics_page(*rows, cursor=None, refreshed="2026-10-20T08:00:00Z"):
+    more = {"has_more": cursor is not None, "next_page": cursor, "data_refreshed_at": refreshed}
+    return Answer(body={"data": list(rows), **more})
+
+
+def analytics(provider, fake):
+    form = credentials_for(provider, fake).model_copy(update={"cost_api": "analytics"})
+    return SimpleNamespace(credentials=lambda key: form)
+
+
+def test_the_newer_api_tells_cost_by_key_and_list_price_and_a_day_goes_on_on_the_next_page(
+    fake, anthropic_provider
+):
+    fake.lists["/v1/organizations/workspaces"] = [{"id": "wrkspc_named"}]
+    example = payload("anthropic_analytics_cost.json")["data"]
+    fake.faults[ANALYTICS] = [
+        analytics_page(*example, cost("12.345", workspace_id="wrkspc_named", api_key_id="k1"), cursor="p2"),
+        analytics_page(cost("0.00001", workspace_id="wrkspc_default"), cost("7", "2026-10-20")),
+    ]
+    pulled = fetch(
+        anthropic_provider, "cost_report", analytics(anthropic_provider, fake), window("2026-10-19", 3)
+    )
+    rows = {day.day: list(day.rows) for day in pulled}
+    first = rows[date(2026, 10, 1)]
+    expected = [Decimal(one["cost"]["amount"]) for one in example] + [Decimal("12.345"), Decimal("0.00001")]
+    assert [Decimal(row["amount"]) for row in first] == expected
+    assert first[0]["list_amount"] == example[0]["cost"]["list_amount"]
+    assert first[0]["api_key_id"] == example[0]["group"]["api_key_id"]
+    found = [(row["workspace_id"], row["sent_workspace_id"], row["api_key_id"]) for row in first[-2:]]
+    assert found == [("wrkspc_named", "wrkspc_named", "k1"), (None, "wrkspc_default", None)]
+    query = fake.asked(ANALYTICS)[0]
+    assert query["starting_at"] == ["2026-09-20T00:00:00Z"]
+    assert len(query["group_by[]"]) == 7
+    assert (min(rows), max(rows)) == (date(2026, 9, 20), date(2026, 10, 20))
+
+
+def test_a_day_that_ended_behind_the_watermark_is_left_out_until_it_is_complete(fake, anthropic_provider):
+    fake.faults[ANALYTICS] = [analytics_page(refreshed="2026-10-18T20:00:00Z")]
+    pulled = fetch(
+        anthropic_provider, "cost_report", analytics(anthropic_provider, fake), window("2026-10-16", 6)
+    )
+    days = [day.day.day for day in pulled if day.day >= date(2026, 10, 16)]
+    assert days == [16, 17, 20]
 
 
 @pytest.mark.parametrize("line", [{"amount": "5", "currency": None}, {"amount": "5"}, {"currency": "USD"}])

@@ -10,7 +10,7 @@ select
     charges.token_type,
     charges.tier,
     charges.workspace_id as provider_project,
-    cast(null as {{ dbt.type_string() }}) as provider_key,
+    charges.api_key_id as provider_key,
     cast(null as {{ type_quantity() }}) as quantity,
     cast(null as {{ dbt.type_string() }}) as quantity_unit,
     charges.amount_usd as reported_cost_usd,

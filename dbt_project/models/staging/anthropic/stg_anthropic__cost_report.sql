@@ -5,11 +5,12 @@ select
     lines.row_id as charge_id,
     lines.connection_id,
     lines.workspace_id,
+    lines.api_key_id,
 
     ---------- what was billed
     lines.day as charge_date,
     lines.cost_type,
-    lines.description,
+    coalesce(lines.description, lines.model || '/' || lines.token_type, lines.cost_type) as description,
     lines.model as model_name,
     lines.context_window,
     lines.inference_geo,
@@ -19,6 +20,7 @@ select
     ---------- amounts
     lines.amount as amount_value,
     {{ money_from_cents_text('lines.amount') }} as amount_usd,
+    {{ money_from_cents_text('lines.list_amount') }} as list_usd,
     upper(lines.currency) as billing_currency,
 
     ---------- times

@@ -27,9 +27,9 @@ class Page:
 class _CountedPages(PageNumberPaginator):
     """Pages 1, 2, … until as many different items came as the provider counts."""
 
-    def __init__(self, page_of: Callable[[Any], Page], key: str) -> None:
+    def __init__(self, page_of: Callable[[Any], Page], key: str, page_cap: int) -> None:
         super().__init__(base_page=1, total_path=None)
-        self._page_of, self._key = page_of, key
+        self._page_of, self._key, self._page_cap = page_of, key, page_cap
         self._seen: set[str] = set()
 
     def update_state(self, response: Response, data: list[Any] | None = None) -> None:
@@ -52,14 +52,21 @@ class _CountedPages(PageNumberPaginator):
             self._seen.add(str(name))
         if len(self._seen) > page.total or (not page.items and len(self._seen) < page.total):
             raise broken_contract(f"{path} counts {page.total} items but its pages hold {len(self._seen)}.")
-        if self.current_value >= PAGE_CAP:
-            raise broken_contract(f"The pages of {path} do not end: {PAGE_CAP} were read and more follow.")
+        if self.current_value >= self._page_cap and len(self._seen) < page.total:
+            raise broken_contract(
+                f"The pages of {path} do not end: {self._page_cap} were read and more follow."
+            )
         self._has_next_page = len(self._seen) < page.total
         self.current_value += 1
 
 
 def read_numbered(
-    client: RESTClient, path: str, params: Mapping[str, Any], page_of: Callable[[Any], Page], key: str
+    client: RESTClient,
+    path: str,
+    params: Mapping[str, Any],
+    page_of: Callable[[Any], Page],
+    key: str,
+    page_cap: int = PAGE_CAP,
 ) -> Iterator[dict[str, Any]]:
     """Every item of the pages at `path`, asked for as `page=1`, `page=2` and so on.
 
@@ -69,6 +76,7 @@ def read_numbered(
         params: Sent with each page.
         page_of: Finds items and total in a body; may raise.
         key: Field that tells items apart.
+        page_cap: More pages than these do not end.
 
     Raises:
         ProviderError: a page could not be read, or the pages do not add up.
@@ -76,7 +84,7 @@ def read_numbered(
     pages = client.paginate(
         path,
         params=dict(params),
-        paginator=_CountedPages(page_of, key),
+        paginator=_CountedPages(page_of, key, page_cap),
         data_selector="$",
         hooks={"response": []},
     )

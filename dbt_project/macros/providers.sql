@@ -52,6 +52,11 @@
         ],
     },
     {
+        'name': 'cloudflare', 'conforms': ['gateway_costs', 'usage'],
+        'bills': [{'report': 'logs', 'amount': 'cost', 'staged_date': 'usage_date', 'staged_amount': 'estimated_usd'}],
+    },
+    {'name': 'deepseek', 'conforms': ['balances'], 'bills': []},
+    {
         'name': 'piapi', 'conforms': ['charges', 'usage'],
         'bills': [{'report': 'task_history', 'amount': piapi_usd(piapi_charged_points(), 'usage_type'), 'closes_days': true}],
     },

@@ -16,6 +16,7 @@ from dlt_sources.file.lines import bill_lines, is_wanted
 from dlt_sources.file.mapping import FOCUS_NAME, Mapping, SameDay, focus_mapping, parse_mapping
 from dlt_sources.file.places import BillFile, list_bill_files, read_bill_file, read_text, shown_place
 from dlt_sources.file.records import read_records
+from dlt_sources.spool import Spool
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class FileReader:
                 does not say what that means; two files are alike.
         """
         mapping, days = mapping_of(form), begun_days(window, self.clock())
-        found: dict[date, dict[BillFile, list[Row]]] = {day: {} for day in days}
+        spool, files_of = Spool(), {day: set[BillFile]() for day in days}
         hashes: dict[str, str] = {}
         for file in list_bill_files(form.location):
             content = read_bill_file(file)
@@ -43,13 +44,16 @@ class FileReader:
             if twin != file.name:
                 raise _twofold(f"{file.name} holds the same as {twin}", "Take one of the two files away.")
             for day, row in _file_lines(file, content, mapping):
-                if day in found:
-                    billed = {"billed_provider": form.billed_provider} | row
-                    found[day].setdefault(file, []).append(billed)
-        for day, by_file in found.items():
-            rows = _rows_of_day(day, by_file, mapping.same_day)
-            if rows is not None:
-                yield Day(day, rows)
+                if day in files_of:
+                    files_of[day].add(file)
+                    spool.put(day, [{"billed_provider": form.billed_provider} | row])
+        for day, files in files_of.items():
+            kept = _kept_files(day, files, mapping.same_day)
+            if kept == files:
+                yield Day(day, spool.rows(day))
+            elif kept:
+                names = {file.name for file in kept}
+                yield Day(day, [row for row in spool.rows(day) if row["file"] in names])
 
     def files(self, form: FileCredentials) -> Iterator[Row]:
         """The files that are read."""
@@ -79,22 +83,21 @@ def _file_lines(file: BillFile, content: bytes, mapping: Mapping) -> Iterator[tu
             yield from bill_lines(file.name, place, record, mapping)
 
 
-def _rows_of_day(day: date, by_file: dict[BillFile, list[Row]], same_day: SameDay) -> list[Row] | None:
-    """The day's lines; None when a file that counts was written before the day had ended."""
-    if not by_file:
-        return []
-    if len(by_file) > 1 and same_day is SameDay.REFUSE:
-        names = " and in ".join(sorted(file.name for file in by_file))
+def _kept_files(day: date, files: set[BillFile], same_day: SameDay) -> set[BillFile]:
+    """The files that count for a day; none of some when one that counts was written before the day had ended."""
+    if not files:
+        return files
+    if len(files) > 1 and same_day is SameDay.REFUSE:
+        names = " and in ".join(sorted(file.name for file in files))
         raise _twofold(
             f"{day} is in {names}",
             "Say in the mapping `same_day: newest` if the newer file replaces the older one's day, or "
             "`same_day: add` if both count, or take a file away.",
         )
-    newest = max(by_file, key=lambda file: (file.modified_at, file.name))
-    kept = [newest] if same_day is SameDay.NEWEST else list(by_file)
-    if min(file.modified_at for file in kept) < midnight(day + timedelta(days=1)):
-        return None
-    return [row for file in kept for row in by_file[file]]
+    newest = max(files, key=lambda file: (file.modified_at, file.name))
+    kept = {newest} if same_day is SameDay.NEWEST else files
+    is_whole = min(file.modified_at for file in kept) >= midnight(day + timedelta(days=1))
+    return kept if is_whole else set()
 
 
 def _twofold(what: str, mend: str) -> ProviderError:

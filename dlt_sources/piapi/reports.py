@@ -19,7 +19,7 @@ from dlt_sources.buckets import Clock, begun_days, midnight
 from dlt_sources.contract import Credentials, Day, Row, Window
 from dlt_sources.errors import Api, NotFoundError, broken_contract
 from dlt_sources.fields import ApiKey, BaseUrl
-from dlt_sources.http import HeaderAuth, Patience, build_client
+from dlt_sources.http import PAGE_CAP, HeaderAuth, Patience, build_client
 from dlt_sources.pages import Page, read_numbered
 from dlt_sources.piapi.tables import TASK_HISTORY, account_row, kept
 
@@ -115,7 +115,7 @@ def _history(client: RESTClient, day: date, now: datetime) -> Iterator[dict[str,
         "start_time": int((start - _EDGE).timestamp()),
         "end_time": int(min(end, now).timestamp()),
     }
-    for item in read_numbered(client, HISTORY_PATH, query, _page, "id"):
+    for item in read_numbered(client, HISTORY_PATH, query, _page, "id", PAGE_CAP):
         created_at = _instant(item.get("created_at"))
         if start <= created_at < end:
             yield item

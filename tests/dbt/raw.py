@@ -37,6 +37,8 @@ CONNECTIONS = {
     "c-google": "google",
     "c-openrouter": "openrouter",
     "c-litellm": "litellm",
+    "c-cloudflare": "cloudflare",
+    "c-deepseek": "deepseek",
     "c-piapi": "piapi",
     "c-cursor": "cursor",
     "c-github_copilot": "github_copilot",

@@ -16,6 +16,7 @@ MODELS = (
     "fct_reconciliation",
     "fct_gateway_costs",
     "int_piapi__balance_checks",
+    "int_deepseek__balances",
 )
 IDENTITIES = (
     "money_in_equals_money_out",
@@ -73,6 +74,21 @@ LINES = [
 ]
 
 
+def request(number, cost, model="gpt-4o-mini-2024-07-18", provider="openai", **more):
+    counts = {"tokens_in": 100, "tokens_out": 20, "success": True, "cached": False}
+    stamp = {"id": str(number), "gateway": "main", "created_at": "2026-10-01T09:30:00.123Z"}
+    return {**stamp, "provider": provider, "model": model, "cost": cost, **counts, **more}
+
+
+LOGS = [
+    request(1, "0.000000000001"),
+    request(2, "0", cached=True),
+    request(3, "0", "new-model"),
+    request(4, None, "m", "somebody"),
+    request(5, "0.5", "claude-haiku-4-5", "anthropic"),
+]
+
+
 def call(number, connection, provider, model, **more):
     return {
         "event_id": f"e{number}",
@@ -115,8 +131,17 @@ TASKS = [
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory):
     path = tmp_path_factory.mktemp("tasks") / "warehouse.duckdb"
-    raw.create(path, ("piapi", "file"))
-    raw.add_connections(path, "c-piapi", "c-file")
+    raw.create(path, ("piapi", "file", "cloudflare", "deepseek"))
+    raw.add_connections(path, "c-piapi", "c-file", "c-cloudflare", "c-deepseek")
+    raw.pull(path, "c-cloudflare", "logs", DAY, LOGS)
+    for day, total, paid in ((DAY, "110.00", "100.00"), (date(2026, 10, 2), "150.5", "140.5")):
+        row = {
+            "currency": "USD",
+            "total_balance": total,
+            "granted_balance": "10.00",
+            "topped_up_balance": paid,
+        }
+        raw.pull(path, "c-deepseek", "balances", day, [row | {"is_available": True}])
     raw.pull(path, "c-file", "lines", DAY, LINES)
     raw.pull(path, "c-file", "lines", date(2026, 10, 2), [])
     seen_at = datetime(2026, 10, 3, tzinfo=UTC)
@@ -319,3 +344,49 @@ def test_a_day_that_no_file_tells_of_is_not_billed_at_nothing(warehouse):
         "select billing_date from intermediate.int_billing_days__unioned where connection_id = 'c-file'",
     )
     assert [day["billing_date"] for day in days] == [DAY]
+
+
+def test_a_gateway_estimates_and_bills_nothing(warehouse):
+    costs = raw.rows(
+        warehouse,
+        "select sku, upstream_provider, model, estimated_cost_usd, cost_status from marts.fct_gateway_costs",
+    )
+    assert sorted((tuple(cost.values()) for cost in costs), key=str) == sorted(
+        [
+            ("openai/gpt-4o-mini-2024-07-18", "openai", "gpt-4o-mini", Decimal("1e-12"), "estimated"),
+            ("openai/gpt-4o-mini-2024-07-18", "openai", "gpt-4o-mini", Decimal(0), "estimated"),
+            ("openai/new-model", "openai", "new-model", None, "unpriced"),
+            ("somebody/m", None, "m", None, "unpriced"),
+            ("anthropic/claude-haiku-4-5", "anthropic", "claude-haiku-4-5", Decimal("0.5"), "estimated"),
+        ],
+        key=str,
+    )
+    assert raw.rows(warehouse, "select 1 from marts.fct_charges where connection_id = 'c-cloudflare'") == []
+    used = raw.rows(
+        warehouse,
+        "select token_type, sum(quantity) as quantity from marts.fct_usage"
+        " where connection_id = 'c-cloudflare' group by all",
+    )
+    assert {row["token_type"]: int(row["quantity"]) for row in used} == {
+        "input": 400,
+        "output": 80,
+        "requests": 4,
+    }
+
+
+def test_a_balance_that_rises_by_a_top_up_is_no_spend(warehouse):
+    found = raw.rows(
+        warehouse,
+        "select balance_date, total_balance, total_change, topped_up_change, granted_change"
+        " from intermediate.int_deepseek__balances order by 1",
+    )
+    assert [tuple(row.values()) for row in found] == [
+        (DAY, Decimal(110), None, None, None),
+        (date(2026, 10, 2), Decimal("150.5"), Decimal("40.5"), Decimal("40.5"), Decimal(0)),
+    ]
+    for table in (
+        "marts.fct_charges",
+        "intermediate.int_billing_days__unioned",
+        "marts.fct_attributed_costs",
+    ):
+        assert raw.rows(warehouse, f"select 1 from {table} where connection_id = 'c-deepseek'") == []

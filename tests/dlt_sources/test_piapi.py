@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from dlt_sources import pages, piapi
+from dlt_sources import piapi
 from dlt_sources.contract import Fault, ProviderError, Window
+from dlt_sources.piapi import reports
 from dlt_sources.piapi.reports import HISTORY_PATH, PiAPICredentials
 from sandbox.faults import EndlessPaging
 from sandbox.piapi.api import PiAPIDesk, piapi_app
@@ -228,7 +229,7 @@ def test_an_answer_that_does_not_add_up_is_refused_with_a_sentence(api, body, se
     [(EndlessPaging.SAME_CURSOR, "in a circle"), (EndlessPaging.NEW_CURSORS, "do not end")],
 )
 def test_pages_without_an_end_are_refused(desk, api, monkeypatch, endless, sentence):
-    monkeypatch.setattr(pages, "PAGE_CAP", 9)
+    monkeypatch.setattr(reports, "PAGE_CAP", 9)
     desk.books = books(*(task(n) for n in range(150 if endless is EndlessPaging.SAME_CURSOR else 1)))
     desk.faults.endless_paging = endless
     assert sentence in failure(api, days=window("2026-10-01", 1)).message

@@ -1,0 +1,1 @@
+{{ day_versions('cloudflare') }}

@@ -1,0 +1,1 @@
+"""DeepSeek on loopback: its balance as the contract says, served from the books it is given."""

@@ -1,8 +1,8 @@
 """The doctor: walks an installation from end to end and says what is wrong and what to do about it.
 
 It answers the three questions users come with: why is my provider Disconnected, why do I see no provider, why does my
-SDK data not appear. It changes nothing and asks no provider (`meterhouse connections test` does). What does not belong
-here: the judgements themselves, which live with what they judge.
+SDK data not appear. It changes nothing and asks no provider (`meterhouse connections test` does), only the metering
+endpoint. What does not belong here: the judgements themselves, which live with what they judge.
 """
 
 import stat
@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from shlex import quote
 
+import requests
 from sqlalchemy import func, select
 
 from meterhouse.alerts.rules_file import load_rules
@@ -23,8 +24,10 @@ from meterhouse.control.tables import LandingFileRow, OutboxRow
 from meterhouse.errors import MeterhouseError
 from meterhouse.events import ledger
 from meterhouse.events.landing import list_files, open_landing_zone
+from meterhouse.gateway import keys
 from meterhouse.settings import Settings
 
+GATEWAY_SECONDS = 3
 QUIET_AFTER = timedelta(days=1)
 """An installation that metered before and nothing for this long is worth a word."""
 
@@ -109,7 +112,7 @@ def _event_files(settings: Settings, now: datetime) -> Iterator[Found]:
         yield (
             Health.WARNING,
             f"No event file has arrived in {zone.url}, so nothing metered can be seen.",
-            "Set METERHOUSE_LANDING_URL to that place where your application runs, and see sdk/README.md.",
+            "Give your program METERHOUSE_URL and METERHOUSE_API_KEY, or METERHOUSE_LANDING_URL; see sdk/README.md.",
         )
         return
     newest = max(file.modified_at for file in files)
@@ -128,6 +131,60 @@ def _event_files(settings: Settings, now: datetime) -> Iterator[Found]:
             Health.WARNING,
             f"{len(due)} of them are not loaded yet.",
             "Run `meterhouse build`, or see that `meterhouse up` is running.",
+        )
+
+
+def _api_keys(settings: Settings, now: datetime) -> Iterator[Found]:
+    found = keys.overview(settings)
+    if not found:
+        yield Health.OK, "No API key exists, so programs write into the landing zone themselves.", None
+        return
+    living = [
+        one for one in found if one.revoked_at is None and (one.expires_at is None or one.expires_at > now)
+    ]
+    if not living:
+        yield (
+            Health.FAULT,
+            "Every API key is revoked or expired, so the metering endpoint refuses all events.",
+            "Make one with `meterhouse keys create NAME`, and give it to the program.",
+        )
+        return
+    keys.hash_key_of(settings)
+    for one in living:
+        if one.last_used_at is None:
+            yield (
+                Health.WARNING,
+                f"The API key {one.name!r} was never used since {one.created_at:%Y-%m-%d %H:%M} UTC.",
+                f"See that the program has it: METERHOUSE_API_KEY, METERHOUSE_URL; `meterhouse keys copy {one.name}`.",
+            )
+        else:
+            yield (
+                Health.OK,
+                f"The API key {one.name!r} was last used {one.last_used_at:%Y-%m-%d %H:%M} UTC.",
+                None,
+            )
+
+
+def _gateway(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG001
+    if not keys.overview(settings):
+        return
+    address = settings.gateway_url.rstrip("/")
+    try:
+        answer = requests.get(f"{address}/readyz", timeout=GATEWAY_SECONDS)
+    except requests.RequestException as error:
+        yield (
+            Health.WARNING,
+            f"The metering endpoint cannot be reached at {address} ({type(error).__name__}); the SDK keeps its events.",
+            "Start it with `meterhouse up` or `meterhouse gateway`; set METERHOUSE_GATEWAY_URL when it runs elsewhere.",
+        )
+        return
+    if answer.status_code == requests.codes.ok:
+        yield Health.OK, f"The metering endpoint at {address} takes events.", None
+    else:
+        yield (
+            Health.FAULT,
+            f"The metering endpoint at {address} takes no events: {answer.status_code} {answer.text[:300]}",
+            "Free the disk, or see that the control database and the landing zone can be reached.",
         )
 
 
@@ -211,6 +268,8 @@ _PARTS: dict[str, Callable[[Settings, datetime], Iterator[Found]]] = {
     "credentials": _credentials,
     "connections": _connections,
     "event files": _event_files,
+    "API keys": _api_keys,
+    "metering endpoint": _gateway,
     "rejects": _rejects,
     "published marts": _published,
     "alerts": _alerts,

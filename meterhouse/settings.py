@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(
         default=120.0, description="How long a broken event file may still be arriving."
     )
+    gateway_url: str = Field(
+        default="http://127.0.0.1:8787", description="Where `doctor` and `events send-test` find the gateway."
+    )
     conflict_window_hours: float = Field(
         default=48.0,
         description="How long the gateway remembers an event id, to refuse another body under it.",

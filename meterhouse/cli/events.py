@@ -10,6 +10,7 @@ import typer
 from uuid_utils import uuid7
 
 from dlt_sources.contract import CallLogs, Credentials, LogObject
+from meterhouse.cli.event_flow import replay, send_test, tail
 from meterhouse.cli.output import JsonFlag, errors_in_words, print_json, print_table, progress, say
 from meterhouse.connections import registry
 from meterhouse.connections.form import known_provider
@@ -27,6 +28,9 @@ NATIVE = "native"
 events_app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Bring event files in, and see what was refused."
 )
+events_app.command("tail")(tail)
+events_app.command("send-test")(send_test)
+events_app.command("replay")(replay)
 
 
 @events_app.command("import")

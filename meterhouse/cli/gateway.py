@@ -1,5 +1,6 @@
 """`meterhouse gateway`: the metering endpoint alone, until Ctrl-C."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
@@ -31,6 +32,7 @@ def gateway(
     engine(settings)
     zone = open_landing_zone(settings)
     say(f"Metering endpoint: http://{host}:{port}, landing in {zone.url} (Ctrl-C ends it)")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with exported(child_environment(settings)), _shared_metrics(workers):
         uvicorn.run(
             APP,

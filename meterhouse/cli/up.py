@@ -1,9 +1,10 @@
-"""`meterhouse up`: the Dagster web UI and daemon together, until Ctrl-C."""
+"""`meterhouse up`: the Dagster web UI and daemon and the metering endpoint together, until Ctrl-C."""
 
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -11,30 +12,46 @@ import typer
 from meterhouse.cli.output import WRONG
 from meterhouse.settings import PROJECT_ROOT, Settings, child_environment
 
+_POLL_SECONDS = 0.5
 
-def up(ui_port: Annotated[int, typer.Option(help="Port of the Dagster web UI.")] = 3000) -> None:
-    """Start the Dagster web UI and daemon, until Ctrl-C.
+
+def up(
+    ui_port: Annotated[int, typer.Option(help="Port of the Dagster web UI.")] = 3000,
+    gateway_port: Annotated[int, typer.Option(help="Port of the metering endpoint.")] = 8787,
+) -> None:
+    """Start the Dagster web UI and daemon and the metering endpoint, until Ctrl-C.
 
     Schedules pull providers, sensors load events and judge alert rules.
     """
     settings = Settings()
-    command = [
+    dagster = [
         sys.executable, "-m", "dagster", "dev",
         "--workspace", str(PROJECT_ROOT / "workspace.yaml"),
         "--host", "127.0.0.1", "--port", str(ui_port),
     ]  # fmt: skip
+    gateway = [sys.executable, "-m", "meterhouse.cli.main", "gateway", "--port", str(gateway_port)]
     typer.echo(f"Dagster: http://127.0.0.1:{ui_port} (Ctrl-C ends it)", err=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     environment = dagster_environment(settings)
-    with subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, start_new_session=True) as process:  # noqa: S603
-        try:
-            code = process.wait()
-        except KeyboardInterrupt:
-            typer.echo("Ending Dagster; a tick that is running ends first ...", err=True)
+    started = [_start(command, environment) for command in (dagster, gateway)]
+    is_asked_to_end = False
+    try:
+        while all(process.poll() is None for process in started):
+            time.sleep(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        is_asked_to_end = True
+        typer.echo("Ending; requests and a tick that are in hand end first ...", err=True)
+    for process in started:
+        if process.poll() is None:
             process.send_signal(signal.SIGINT)
-            code = process.wait()
-    raise typer.Exit(0 if code in (0, -signal.SIGINT) else WRONG)
+    codes = [process.wait() for process in started]
+    is_well = all(code in (0, 130, -signal.SIGINT) for code in codes)
+    raise typer.Exit(0 if is_asked_to_end and is_well else WRONG)
+
+
+def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, start_new_session=True)  # noqa: S603
 
 
 def dagster_environment(settings: Settings) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from meterhouse.control.tables import LandingFileRow
@@ -78,6 +78,22 @@ def record(session: Session, row: LandingFileRow) -> None:
     if known is not None:
         row.first_seen_at = known.first_seen_at
     session.merge(row)
+
+
+def files_with_rejects(session: Session) -> list[tuple[str, str, int]]:
+    """Loaded files with lines that could not become events: URL, partition, and how many lines."""
+    rows = session.execute(
+        select(LandingFileRow.url, LandingFileRow.partition, LandingFileRow.rejected_count)
+        .where(LandingFileRow.status == FileStatus.LOADED, LandingFileRow.rejected_count > 0)
+        .order_by(LandingFileRow.url)
+    )
+    return [(url, partition, count or 0) for url, partition, count in rows]
+
+
+def load_again(session: Session, urls: Iterable[str]) -> None:
+    """Make these files due again, as if they had changed; what they say then replaces what they said."""
+    for part in _parts(list(urls)):
+        session.execute(update(LandingFileRow).where(LandingFileRow.url.in_(part)).values(size_bytes=-1))
 
 
 def _parts(values: list[str]) -> Iterator[list[str]]:

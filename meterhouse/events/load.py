@@ -56,6 +56,15 @@ class LoadResult:
     duplicate_file_count: int = 0
 
 
+@dataclass(frozen=True)
+class ReplayResult:
+    """Files judged again, and how many of their lines were refused before and are refused now."""
+
+    file_count: int
+    rejected_before: int
+    rejected_now: int
+
+
 def partitions_with_new_files(settings: Settings) -> dict[str, str]:
     """Hours of arrival (`YYYY-MM-DDTHH`) with files that are due, oldest first.
 
@@ -101,6 +110,26 @@ def load_partition(settings: Settings, partition: str) -> LoadResult:
                 spooled.append(_unreadable(file, error, folder))
         with warehouse(settings, f"load the events of {partition}"):
             return _load(settings, partition, spooled, folder)
+
+
+def replay_rejects(settings: Settings) -> ReplayResult:
+    """Judge the lines that could not become events again, by loading their files again; each event still counts once.
+
+    A kill at any point leaves files that the next load takes.
+
+    Raises:
+        LandingZoneError: the landing zone cannot be read.
+        WarehouseBusyError: the warehouse stayed busy.
+    """
+    with session(settings) as transaction:
+        before = ledger.files_with_rejects(transaction)
+        ledger.load_again(transaction, (url for url, _, _ in before))
+    for partition in sorted({partition for _, partition, _ in before}):
+        load_partition(settings, partition)
+    urls = {url for url, _, _ in before}
+    with reading(settings) as transaction:
+        after = [count for url, _, count in ledger.files_with_rejects(transaction) if url in urls]
+    return ReplayResult(len(before), sum(count for _, _, count in before), sum(after))
 
 
 def _load(settings: Settings, partition: str, spooled: list[SpooledFile], folder: Path) -> LoadResult:

@@ -38,10 +38,13 @@ def settings(tmp_path: Path, sandbox: Sandbox) -> Settings:
 @pytest.fixture
 def daemon(settings: Settings, tmp_path: Path) -> Iterator[Path]:
     """`dagster dev` as `meterhouse up` starts it; yields its log."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = [str(one.getsockname()[1]) for one in (free, other)]
     log = tmp_path / "dagster.log"
-    command = [sys.executable, "-m", "tests.killing", "-", "-", "1", "up", "--ui-port", str(port)]
+    command = [
+        *(sys.executable, "-m", "tests.killing", "-", "-", "1"),
+        *("up", "--ui-port", ports[0], "--gateway-port", ports[1]),
+    ]
     with log.open("w") as output:
         process = subprocess.Popen(
             command,

@@ -113,7 +113,7 @@ def grouped(lines: Iterable[BookLine], *names: str) -> dict[tuple[Any, ...], lis
 def small_account(
     first_day: date, days: int, seed: int, models: Sequence[str], token_types: Sequence[str]
 ) -> LineBooks:
-    """Books of some days, seen a day after the last; every model is used on most days, one day is empty."""
+    """Books of some days, seen at noon after the last; every model is used on every day."""
     dice = random.Random(seed)
     lines = [
         BookLine(
@@ -124,10 +124,8 @@ def small_account(
             quantity * Decimal(dice.randrange(1, 90)) * Decimal("1e-8"),
         )
         for n in range(days)
-        if n != 1
         for model in models
         for token_type in token_types
-        if dice.random() < 0.9
     ]
     after = first_day + timedelta(days=days)
     return LineBooks(datetime(after.year, after.month, after.day, 12, tzinfo=UTC), tuple(lines))

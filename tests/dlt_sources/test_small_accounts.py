@@ -41,8 +41,10 @@ def failure(account, served, key=None) -> ProviderError:
 
 @pytest.mark.parametrize("account", DATED, indirect=True)
 def test_every_day_comes_once_with_the_money_of_the_books(account, desk, served):
-    days = fetch(account.provider, account.report, served, Window(DAY, DAY + timedelta(days=DAYS)))
-    assert [day.day for day in days] == days_after(DAY, DAYS)
+    before = DAY - timedelta(days=1)
+    days = fetch(account.provider, account.report, served, Window(before, DAY + timedelta(days=DAYS)))
+    assert [day.day for day in days] == days_after(before, DAYS + 1)
+    assert not days[0].rows
     told = {day.day: sum(map(account.amount, day.rows)) for day in days}
     assert {day: usd for day, usd in told.items() if usd} == by_day(desk.books.lines)
     assert sum(told.values()) == sum(desk.books.truth.values()) > 0

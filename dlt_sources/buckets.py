@@ -30,14 +30,14 @@ def begun_days(window: Window, now: datetime) -> list[date]:
     return [day for day in window.days if midnight(day) + timedelta(seconds=1) <= now]
 
 
-def day_of(text: str | None, table: str) -> date:
+def day_of(said: object, table: str) -> date:
     """The UTC day in a date or time as a provider writes it; a time without a zone is UTC.
 
     Raises:
         ProviderError: it is neither, or a time other than midnight UTC.
     """
     try:
-        start = datetime.fromisoformat(text or "")
+        start = datetime.fromisoformat(said if isinstance(said, str) else "")
     except ValueError:
         raise broken_contract(f"A row of `{table}` has no day that can be read.") from None
     return bucket_day(start.replace(tzinfo=start.tzinfo or UTC), table)

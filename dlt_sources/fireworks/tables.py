@@ -51,6 +51,8 @@ BILLING_USAGE = RowShape(
         "uncachedPromptTokens": _D,
         "completionTokens": _D,
         "acceleratorSeconds": _D,
+        "costNanoUsd": _D,
+        "group.model_name": _T,
     },
 )
 

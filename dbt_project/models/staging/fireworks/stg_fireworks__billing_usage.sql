@@ -3,7 +3,7 @@ select
     connection_id,
     day as usage_date,
     kind,
-    model_name,
+    coalesce(model_name, group_model_name) as model_name,
     deployment_id,
 
     ---------- disjoint tokens

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, create_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -53,6 +53,27 @@ class Settings(BaseSettings):
         default=None, description="Slack bot token, instead of a webhook."
     )
     slack_channel: str | None = Field(default=None, description="Channel id the bot posts to.")
+    alert_webhook_url: SecretStr | None = Field(
+        default=None, description="Where the channel `webhook` posts."
+    )
+    alert_webhook_secret: SecretStr | None = Field(
+        default=None, description="What the channel `webhook` signs with."
+    )
+    pagerduty_routing_key: SecretStr | None = Field(
+        default=None, description="Integration key (Events API v2) of the channel `pagerduty`."
+    )
+    pagerduty_url: str = Field(
+        default="https://events.pagerduty.com/v2/enqueue", description="Where PagerDuty takes events."
+    )
+    smtp_host: str | None = Field(default=None, description="Mail server of the channel `email`.")
+    smtp_port: int = Field(default=587, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the way to the mail server is protected."
+    )
+    smtp_user: str | None = Field(default=None, description="Log-in at the mail server, if it wants one.")
+    smtp_password: SecretStr | None = Field(default=None, description="Its password.")
+    email_from: str | None = Field(default=None, description="Sender of the channel `email`.")
+    email_to: str | None = Field(default=None, description="Its recipients, comma separated.")
     console_url: str = Field(default="http://127.0.0.1:3000", description="Where links in messages point.")
     settle_seconds: float = Field(
         default=120.0, description="How long a broken event file may still be arriving."

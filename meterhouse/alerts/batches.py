@@ -44,12 +44,12 @@ def store(session: Session, file_url: str, events: pl.DataFrame, judged_at: date
 
 
 def load(session: Session, since: datetime) -> pl.DataFrame:
-    """The events of every remembered batch that reaches to `since` or beyond; `EVENT_COLUMNS`."""
+    """The events of every remembered batch that reaches to `since` or beyond; `EVENT_COLUMNS`, where remembered."""
     query = select(AlertBatchRow.events).where(
         AlertBatchRow.max_started_at >= since, AlertBatchRow.events.is_not(None)
     )
     frames = [pl.read_ipc_stream(events) for events in session.scalars(query) if events]
-    return pl.concat(frames) if frames else pl.DataFrame()
+    return pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
 
 
 def forget(session: Session, longest_window: timedelta, now: datetime) -> None:

@@ -63,6 +63,11 @@ def evaluate(
     return pl.concat(intervals).sort("fired_at", "group", "severity")
 
 
+def values(rule: Rule, events: pl.DataFrame, until: datetime) -> pl.DataFrame:
+    """The value of each group's window at each instant at which it changes: `group`, `at`, `value` (null: too few)."""
+    return _steps(rule, events, until, None).select("group", "at", _value(rule).alias("value"))
+
+
 def matches(rule: Rule) -> pl.Expr:
     """Whether an event meets the rule's `where`."""
     return pl.all_horizontal(
@@ -150,23 +155,31 @@ def _steps(rule: Rule, events: pl.DataFrame, until: datetime, groups: pl.Series 
 
 
 def _is_firing(rule: Rule, limit: Limit) -> pl.Expr:
-    """Compares sums, never quotients: the average is beyond the limit when the sum is beyond limit times samples."""
-    bound = pl.lit(scaled(limit.value), dtype=pl.Int128)
-    if METRICS[rule.metric].is_average:
-        bound = bound * pl.col("samples")
-    amount = pl.col("amount")
-    beyond = {">": amount > bound, ">=": amount >= bound, "<": amount < bound, "<=": amount <= bound}
+    """Compares sums, never quotients: is the dividend beyond limit times divisor?"""
+    dividend, divisor = _quotient(rule)
+    bound = pl.lit(scaled(limit.value), dtype=pl.Int128) * divisor
+    beyond = {">": dividend > bound, ">=": dividend >= bound, "<": dividend < bound, "<=": dividend <= bound}
     return beyond[limit.comparison] & (pl.col("samples") >= rule.min_samples)
 
 
 def _value(rule: Rule) -> pl.Expr:
-    value = pl.col("amount")
-    if METRICS[rule.metric].is_average:
-        value = value // pl.col("samples")
+    dividend, divisor = _quotient(rule)
     unit = pl.lit(Decimal(1).scaleb(-DECIMAL_PLACES), dtype=VALUE)
     return (
-        pl.when(pl.col("samples") >= rule.min_samples).then(value.cast(pl.Decimal(38, 0)) * unit).cast(VALUE)
+        pl.when(pl.col("samples") >= rule.min_samples)
+        .then((dividend // divisor).cast(pl.Decimal(38, 0)) * unit)
+        .cast(VALUE)
     )
+
+
+def _quotient(rule: Rule) -> tuple[pl.Expr, pl.Expr]:
+    """Dividend and divisor of the metric's value: the sum of the window, by its samples, its minutes, or one."""
+    metric, amount = METRICS[rule.metric], pl.col("amount")
+    if metric.is_average:
+        return amount, pl.col("samples").cast(pl.Int128)
+    if metric.is_per_minute:
+        return amount * 60, pl.lit(int(rule.window.total_seconds()), dtype=pl.Int128)
+    return amount, pl.lit(1, dtype=pl.Int128)
 
 
 def _intervals(rule: Rule, limit: Limit, steps: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:

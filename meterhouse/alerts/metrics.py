@@ -40,6 +40,11 @@ EVENT_COLUMNS: tuple[str, ...] = (
     "cost_usd",
     "cost_status",
     *TOKEN_FIELDS,
+    "images",
+    "audio_seconds",
+    "duration_ms",
+    "time_to_first_token_ms",
+    "quality_score",
     *DIMENSIONS,
 )
 """All that rules need of a priced event, by their names in `schema.WAREHOUSE_SCHEMA`."""
@@ -50,7 +55,7 @@ class Metric:
     """What a rule watches.
 
     `amount` is the event's share in units of 1e-12 (Int128), `is_sample` whether the event counts at all; only samples
-    are summed. `is_average` divides the sum by the number of samples.
+    are summed. `is_average` divides the sum by the number of samples, `is_per_minute` by the minutes of the window.
     """
 
     title: str
@@ -59,6 +64,7 @@ class Metric:
     next_step: str
     unit: str = ""
     is_average: bool = False
+    is_per_minute: bool = False
 
 
 def scaled(value: Decimal) -> int:
@@ -78,6 +84,10 @@ _IS_ERROR = pl.col("outcome").eq_missing("error")
 _ONE = pl.lit(ONE, dtype=pl.Int128)
 _COST = pl.col("cost_usd").cast(pl.Decimal(38, DECIMAL_PLACES)).to_physical().cast(pl.Int128)
 
+_LOOK_AT_SPEED = (
+    "Compare the group's calls in fct_transactions with the provider's status page: longer answers, another region or "
+    "an overloaded model are the usual causes."
+)
 _LOOK_AT_CALLS = (
     "Look up the group's calls in fct_transactions, from the first event on: a larger prompt, a larger model or a lost "
     "cache hit are the usual causes."
@@ -96,11 +106,25 @@ _ADD_THE_PRICE = (
 )
 
 
-def _tokens(title: str, *fields: str) -> Metric:
+def _tokens(title: str, *fields: str, is_average: bool = False, is_per_minute: bool = False) -> Metric:
     """Tokens of some buckets; an event that says none of them is no sample."""
     columns = [pl.col(field).cast(pl.Int128) for field in fields]
     is_sample = pl.any_horizontal([column.is_not_null() for column in columns])
-    return Metric(title, pl.sum_horizontal(columns) * _ONE, is_sample, _LOOK_AT_CALLS)
+    amount = pl.sum_horizontal(columns) * _ONE
+    return Metric(title, amount, is_sample, _LOOK_AT_CALLS, "", is_average, is_per_minute)
+
+
+def _count(title: str, field: str, next_step: str, unit: str = "", is_average: bool = False) -> Metric:
+    """A whole number of the event; one that does not say it is no sample."""
+    column = pl.col(field)
+    return Metric(title, column.cast(pl.Int128) * _ONE, column.is_not_null(), next_step, unit, is_average)
+
+
+def _decimal(title: str, field: str, next_step: str, unit: str = "", is_average: bool = False) -> Metric:
+    """A decimal of the event, of six places; one that does not say it is no sample."""
+    column = pl.col(field)
+    amount = column.cast(pl.Decimal(38, DECIMAL_PLACES)).to_physical().cast(pl.Int128)
+    return Metric(title, amount, column.is_not_null(), next_step, unit, is_average)
 
 
 METRICS: dict[str, Metric] = {
@@ -125,6 +149,19 @@ METRICS: dict[str, Metric] = {
     "token_count": _tokens("tokens", *TOKEN_FIELDS),
     "input_tokens": _tokens("uncached input tokens", "input_tokens"),
     "output_tokens": _tokens("output tokens", "output_tokens"),
+    "cached_tokens": _tokens("tokens read from a cache", "cache_read_tokens"),
+    "tokens_per_request": _tokens("tokens per request", *TOKEN_FIELDS, is_average=True),
+    "tokens_per_minute": _tokens("tokens per minute", *TOKEN_FIELDS, is_per_minute=True),
+    "requests_per_minute": Metric(
+        "requests per minute", _ONE, _WAS_MADE, _LOOK_AT_TRAFFIC, is_per_minute=True
+    ),
+    "image_count": _count("images", "images", _LOOK_AT_CALLS),
+    "audio_seconds": _decimal("seconds of audio", "audio_seconds", _LOOK_AT_CALLS, "s"),
+    "duration": _count("average duration", "duration_ms", _LOOK_AT_SPEED, "ms", is_average=True),
+    "time_to_first_token": _count(
+        "average time to the first token", "time_to_first_token_ms", _LOOK_AT_SPEED, "ms", is_average=True
+    ),
+    "quality_score": _decimal("average quality score", "quality_score", _LOOK_AT_CALLS, is_average=True),
     "unpriced_events": Metric(
         "events without a price",
         _ONE,

@@ -29,11 +29,7 @@ NOT_BUILT_KEYS = {
     "source": "rules on billed and pipeline data are not built yet; every rule reads metered events",
     "enforce": "cost controls are not built yet",
 }
-NOT_BUILT_METRICS = (
-    "cost_per_trace", "cached_tokens", "tokens_per_minute", "tokens_per_request", "requests_per_minute", "duration",
-    "time_to_first_token", "image_count", "audio_seconds", "quality_score",
-)  # fmt: skip
-NOT_BUILT_CHANNELS = ("webhook", "email", "pagerduty")
+NOT_BUILT_METRICS = ("cost_per_trace",)
 
 _KEYS = tuple(Rule.model_fields)
 _MERGE = "tag:yaml.org,2002:merge"
@@ -178,8 +174,6 @@ def _explain(
         return line, f"{title}: {_unknown_key(path)}"
     if value in NOT_BUILT_METRICS and last == "metric":
         return line, f"{title}: the metric {value} is not built yet."
-    if value in NOT_BUILT_CHANNELS and "notify" in path:
-        return line, f"{title}: the channel {value} is not built yet; use slack."
     if kind == "string_pattern_mismatch" and last == "name":
         return line, f"{title}: a name is 1 to 100 letters, digits, dots, dashes or underscores."
     if kind == "too_short":

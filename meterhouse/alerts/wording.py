@@ -78,14 +78,14 @@ def compose(event: str, facts: Facts) -> Message:
     if facts["note"] and event != "resolved":
         lines.append(("Note", facts["note"]))
     title = f"{facts['severity']} alert {event}: {facts['rule']}"
-    is_over = event in ("resolved", "retracted")
-    return Message(facts["incident_id"], title, tuple(lines), None if is_over else facts["next_step"])
+    next_step = None if event in ("resolved", "retracted") else facts["next_step"]
+    return Message(facts["incident_id"], event, title, tuple(lines), next_step, facts)
 
 
 def trial_message(channel: str) -> Message:
     """The message of `meterhouse alerts send-test`."""
     lines = (("Channel", channel), ("Meaning", "Alerts sent to this channel arrive. Nothing is wrong."))
-    return Message("test", "Meterhouse test message", lines, None)
+    return Message("test", "test", "Meterhouse test message", lines, None, {})
 
 
 def group_text(group: dict[str, str | None]) -> str:

@@ -1,20 +1,32 @@
-"""`meterhouse alerts`: check the rules, see the incidents, try a channel.
+"""`meterhouse alerts`: check the rules, try them on stored events, see the incidents, try a channel.
 
 What belongs here: asking and answering. What does not: what any of it means (`meterhouse/alerts/`).
 """
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import polars as pl
 import typer
 from sqlalchemy import select
 
+from meterhouse.alerts.backtest import Backtest, backtest, limit_that_fires
 from meterhouse.alerts.delivery.channels import CHANNELS, open_channel
 from meterhouse.alerts.delivery.contract import DeliveryError
+from meterhouse.alerts.rules import Rule
 from meterhouse.alerts.rules_file import json_schema, load_rules
-from meterhouse.alerts.wording import group_text, trial_message
-from meterhouse.cli.output import JsonFlag, errors_in_words, print_json, print_table, progress, say
+from meterhouse.alerts.wording import group_text, plain_number, trial_message
+from meterhouse.cli.output import (
+    JsonFlag,
+    errors_in_words,
+    print_bars,
+    print_json,
+    print_table,
+    progress,
+    say,
+)
 from meterhouse.control.database import reading
 from meterhouse.control.tables import IncidentRow, OutboxRow
 from meterhouse.errors import MeterhouseError, UsageError
@@ -120,6 +132,77 @@ def send_test(
     except DeliveryError as error:
         raise MeterhouseError(str(error)) from None
     say(f"The channel {channel} took the message.")
+
+
+@alerts_app.command("backtest")
+@errors_in_words()
+def backtest_command(
+    name: Annotated[str, typer.Argument(metavar="RULE", help="Name of a rule in the rules file.")],
+    first_day: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")],
+    last_day: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day.")],
+    rules: RulesFile = None,
+    times: Annotated[
+        int | None,
+        typer.Option(
+            "--fires-at-most", min=0, help="Also say which limit would have fired at most so often."
+        ),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """When a rule would have fired, judged on the stored events; nothing is recorded and nobody is told.
+
+    Example: `meterhouse alerts backtest average-cost-per-transaction --from 2026-11-01 --to 2026-11-30`
+    """
+    settings = Settings()
+    rule = next((one for one in load_rules(rules or settings.rules_file) if one.name == name), None)
+    if rule is None:
+        raise UsageError(f"There is no rule {name!r}.", "`meterhouse alerts check` lists the rules in force.")
+    days = (first_day.date(), last_day.date())
+    run = backtest(settings, rule, *days)
+    if as_json:
+        print_json([_interval(rule, row) for row in run.intervals.iter_rows(named=True)])
+    else:
+        _print_backtest(run)
+    if times is not None:
+        limit = limit_that_fires(settings, rule, *days, times)
+        found = f"A limit of {plain_number(limit)}" if limit is not None else "No limit that occurred"
+        say(f"{found} would have fired at most {times} times.")
+
+
+def _print_backtest(run: Backtest) -> None:
+    print_table(
+        ["fired at", "until", "group", "severity", "value", "limit", "first event"],
+        [
+            (
+                row["fired_at"],
+                row["resolved_at"],
+                group_text(json.loads(row["group"])),
+                row["severity"],
+                plain_number(row["value"]),
+                row["limit"],
+                row["first_event_id"],
+            )
+            for row in run.intervals.iter_rows(named=True)
+        ],
+        empty=f"{run.rule.name} would not have fired.",
+    )
+    print_bars(
+        ["day", "highest value", "fired"],
+        [(str(day), highest, fired) for day, highest, fired in _by_day(run).iter_rows()],
+    )
+    say(f"Judged {run.event_count:,} events; {run.rule.name} would have fired {len(run.intervals)} times.")
+
+
+def _by_day(run: Backtest) -> pl.DataFrame:
+    """`day`, the highest value any group had on it, and how often the rule fired."""
+    highest = run.values.group_by(pl.col("at").dt.date().alias("day")).agg(pl.col("value").max())
+    fired = run.intervals.group_by(pl.col("fired_at").dt.date().alias("day")).agg(pl.len().alias("fired"))
+    return highest.join(fired, on="day", how="left").with_columns(pl.col("fired").fill_null(0)).sort("day")
+
+
+def _interval(rule: Rule, row: dict[str, Any]) -> dict[str, Any]:
+    names = ("severity", "fired_at", "resolved_at", "value", "limit", "first_event_id")
+    return {"rule": rule.name, "group": json.loads(row["group"])} | {name: row[name] for name in names}
 
 
 def _incidents(settings: Settings, limit: int) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
+from rich.bar import Bar
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Column, Table
@@ -25,6 +26,7 @@ from meterhouse.settings import Settings
 WRONG, WRONG_USAGE = 1, 2
 _BOUNDLESS = 100_000
 _LINES_A_ROW = 3
+_BAR_WIDTH = 30
 """How often a terminal's width a row may be long before a table of narrow columns is no help."""
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print a stable machine answer on stdout.")]
@@ -65,6 +67,18 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: st
         for column, cell in zip(columns, row, strict=True):
             block.add_row(Text(column), cell)
         _STDOUT.print(block, "", sep="\n")
+
+
+def print_bars(columns: list[str], rows: list[tuple[str, Decimal | None, Any]]) -> None:
+    """A bar per row, as long as its value is high: a label, a value and a remark; nothing where there are no values."""
+    highest = max((value for _, value, _ in rows if value is not None), default=Decimal(0))
+    if highest <= 0:
+        return
+    table = Table(*columns, "")
+    for label, value, remark in rows:
+        length = Bar(float(highest), 0, float(max(value or Decimal(0), Decimal(0))), width=_BAR_WIDTH)
+        table.add_row(label, "-" if value is None else f"{value:f}", str(remark), length)
+    _STDOUT.print(table)
 
 
 def say(text: str) -> None:

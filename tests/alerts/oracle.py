@@ -9,6 +9,9 @@ COMPARE = {
     "<": lambda left, right: left < right,
     "<=": lambda left, right: left <= right,
 }
+AVERAGES = (
+    "cost_per_transaction", "error_rate", "tokens_per_request", "duration", "time_to_first_token", "quality_score",
+)  # fmt: skip
 TOKENS = [
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
     "audio_input_tokens", "audio_output_tokens", "image_input_tokens", "image_output_tokens", "video_input_tokens",
@@ -60,9 +63,23 @@ def sample(metric, event):
         return None if event.get("outcome") in (None, "blocked") else Decimal(event["outcome"] == "error")
     if metric == "unpriced_events":
         return Decimal(1) if event.get("cost_status") == "unpriced" else None
-    fields = {"token_count": TOKENS, "input_tokens": ["input_tokens"], "output_tokens": ["output_tokens"]}[
-        metric
-    ]
+    if metric == "requests_per_minute":
+        return sample("request_count", event)
+    single = {
+        "image_count": "images",
+        "audio_seconds": "audio_seconds",
+        "duration": "duration_ms",
+        "time_to_first_token": "time_to_first_token_ms",
+        "quality_score": "quality_score",
+    }
+    if metric in single:
+        value = event.get(single[metric])
+        return None if value is None else Decimal(value)
+    fields = {
+        "input_tokens": ["input_tokens"],
+        "output_tokens": ["output_tokens"],
+        "cached_tokens": ["cache_read_tokens"],
+    }.get(metric, TOKENS)
     counts = [event[field] for field in fields if event.get(field) is not None]
     return Decimal(sum(counts)) if counts else None
 
@@ -89,7 +106,8 @@ def intervals(rule, where, events, until):
 
 def runs(rule, limit, samples, until):
     instants = sorted({moment for start, _ in samples for moment in (start, start + rule.window)})
-    is_average = rule.metric in ("cost_per_transaction", "error_rate")
+    is_average = rule.metric in AVERAGES
+    seconds = Decimal(int(rule.window.total_seconds())) if rule.metric.endswith("_per_minute") else None
     found, opened = [], None
     for moment in instants:
         if moment > until:
@@ -97,9 +115,10 @@ def runs(rule, limit, samples, until):
         window = [amount for start, amount in samples if moment - rule.window < start <= moment]
         with localcontext(prec=60):
             total = sum(window, Decimal(0))
-            bound = limit.value * len(window) if is_average else limit.value
+            total = total * 60 if seconds else total
+            bound = limit.value * (len(window) if is_average else seconds or 1)
             is_firing = len(window) >= rule.min_samples and COMPARE[limit.comparison](total, bound)
-            value = total / len(window) if is_average and window else total
+            value = total / len(window) if is_average and window else total / (seconds or 1)
             value = value.quantize(Decimal("1e-12"), rounding=ROUND_FLOOR)
         if is_firing and opened is None:
             opened = (moment, value)

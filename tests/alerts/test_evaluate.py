@@ -46,6 +46,12 @@ def event_sets(draw):
                 outcome=draw(st.sampled_from([None, "ok", "error", "blocked", "would_block"])),
                 input_tokens=draw(st.sampled_from([None, 0, 1, 7])),
                 output_tokens=draw(st.sampled_from([None, 0, 2])),
+                cache_read_tokens=draw(st.sampled_from([None, 0, 3])),
+                images=draw(st.sampled_from([None, 0, 2])),
+                audio_seconds=draw(st.sampled_from([None, Decimal("1.25"), Decimal("0.000001")])),
+                duration_ms=draw(st.sampled_from([None, 1, 2])),
+                time_to_first_token_ms=draw(st.sampled_from([None, 0, 3])),
+                quality_score=draw(st.sampled_from([None, Decimal("0.5"), Decimal("1")])),
             )
         )
     return events

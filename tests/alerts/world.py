@@ -74,10 +74,11 @@ def outbox(settings):
 
 
 class Slack:
-    """A receiver that answers as told, then 200; `posts` holds (path, body) of everything it was sent."""
+    """A receiver that answers as told, then 200; `posts` holds (path, body) of each request, `headers` theirs."""
 
     def __init__(self):
         self.posts = []
+        self.headers = []
         self.answers = []
         self.url = ""
 
@@ -95,6 +96,7 @@ def slack(*answers):
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             raw = self.rfile.read(int(self.headers["Content-Length"]))
+            receiver.headers.append(self.headers)
             receiver.posts.append((self.path, json.loads(raw)))
             answer = receiver.answers.pop(0) if receiver.answers else (200, {}, "ok")
             if isinstance(answer, int | float):

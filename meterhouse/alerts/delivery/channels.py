@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 
-from meterhouse.alerts.delivery import slack
+from meterhouse.alerts.delivery import email, pagerduty, slack, webhook
 from meterhouse.alerts.delivery.contract import Send
 from meterhouse.settings import Settings
 
-CHANNELS: dict[str, Callable[[Settings], Send]] = {"slack": slack.open_channel}
+CHANNELS: dict[str, Callable[[Settings], Send]] = {
+    "slack": slack.open_channel,
+    "webhook": webhook.open_channel,
+    "email": email.open_channel,
+    "pagerduty": pagerduty.open_channel,
+}
 
 
 def open_channel(settings: Settings, name: str) -> Send:

@@ -1,8 +1,9 @@
 """What a channel is given, and how it fails; no error ever holds a URL or token."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -10,9 +11,18 @@ class Message:
     """A message in words; texts may hold what users supplied, and each channel escapes them its own way."""
 
     alert_id: str
+    event: str
+    """What it tells: fired, resolved, reopened, retracted, or test."""
     title: str
     lines: tuple[tuple[str, str], ...]
     next_step: str | None
+    facts: Mapping[str, Any]
+    """The same for programs: numbers as decimal text, times RFC 3339 in UTC."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it says that there is nothing to act on any more."""
+        return self.event in ("resolved", "retracted")
 
 
 Send = Callable[[Message], None]

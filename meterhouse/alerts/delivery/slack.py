@@ -6,8 +6,6 @@ anything. What belongs here: Slack's layout, limits and errors. What does not: w
 """
 
 import logging
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
@@ -16,11 +14,10 @@ from slack_sdk.web import WebClient
 from slack_sdk.webhook import WebhookClient
 
 from meterhouse.alerts.delivery.contract import FailedError, Message, NotConfiguredError, RefusedError, Send
+from meterhouse.alerts.delivery.posting import retry_after
 from meterhouse.settings import Settings
 
 TIMEOUT_SECONDS = 8
-LONGEST_RETRY_AFTER = timedelta(hours=1)
-DEFAULT_RETRY_AFTER = timedelta(seconds=30)
 MAX_VALUE_LENGTH = 300
 MAX_HEADER_LENGTH = 150
 
@@ -134,7 +131,7 @@ def _escape(text: str) -> str:
 
 def _raise_status(status: int, headers: dict[str, str], mend: str) -> None:
     if status == 429:
-        raise FailedError("Slack asked to wait (429).", _retry_after(headers))
+        raise FailedError("Slack asked to wait (429).", retry_after(headers))
     if status >= 500 or status == 408:
         raise FailedError(f"Slack answered {status}.")
     if status in (401, 403, 404, 410):
@@ -150,22 +147,8 @@ def _raise_bot_error(error: SlackApiError) -> None:
     code = str(error.response.get("error", "unknown"))
     status = int(error.response.status_code)
     if status == 429 or code == "ratelimited":
-        raise FailedError("Slack asked to wait (429).", _retry_after(dict(error.response.headers))) from None
+        raise FailedError("Slack asked to wait (429).", retry_after(dict(error.response.headers))) from None
     if status >= 500 or code in _BOT_FAILURES:
         raise FailedError(f"Slack answered {status} ({code}).") from None
     mend = _BOT_REFUSALS.get(code, "run `meterhouse alerts send-test slack` to see if any message arrives")
     raise RefusedError(f"Slack refused the bot's message ({code}): {mend}.") from None
-
-
-def _retry_after(headers: dict[str, str]) -> timedelta:
-    """Seconds or an HTTP date; a missing or odd one counts as half a minute."""
-    text = {name.lower(): value for name, value in headers.items()}.get("retry-after", "").strip()
-    try:
-        wait = (
-            timedelta(seconds=float(text))
-            if text[:1].isdigit()
-            else parsedate_to_datetime(text) - datetime.now(UTC)
-        )
-    except (TypeError, ValueError, OverflowError):
-        return DEFAULT_RETRY_AFTER
-    return min(max(wait, timedelta(seconds=1)), LONGEST_RETRY_AFTER)

@@ -1,0 +1,117 @@
+"""Backtests: when a rule would have fired, by the very evaluator that judges new events.
+
+Reads the published marts only. What belongs here: which stored events a rule is judged on, and how its limit compares
+with others. What does not: when a rule fires (`evaluate.py`), and tables for people (`cli/`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+import duckdb
+import polars as pl
+
+from meterhouse.alerts.evaluate import BEFORE_SCHEMA, evaluate, group_key, matches, values
+from meterhouse.alerts.metrics import EVENT_COLUMNS
+from meterhouse.alerts.rules import Limit, Rule
+from meterhouse.errors import UsageError
+from meterhouse.settings import Settings
+
+CANDIDATE_LIMITS = 24
+"""How many limits, spread over the values that occurred, are tried to find one that fires so often."""
+
+_EVENTS = "select {columns} from marts.fct_transactions where started_at >= $start and started_at < $end"
+_NAMES_IN_MART = {
+    "model": "requested_model",
+    "canonical_model": "model",
+    "response_model": "served_model",
+    "connection": "requested_connection",
+    "service_tier": "tier",
+}
+"""Columns of the event that the mart knows by another name; its tier is `standard` where none was said."""
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What a rule would have done from one midnight (UTC) to another."""
+
+    rule: Rule
+    start: datetime
+    end: datetime
+    event_count: int
+    """Events that the rule looked at, those before `start` that its first windows reach back to included."""
+    intervals: pl.DataFrame
+    """`evaluate.INTERVAL_SCHEMA`; one that was already firing at `start` fires at the first change after it."""
+    values: pl.DataFrame
+    """`evaluate.values` from `start` on."""
+
+
+def backtest(settings: Settings, rule: Rule, first_day: date, last_day: date) -> Backtest:
+    """Judge the stored events of some UTC days by a rule; nothing is recorded and nobody is told.
+
+    Args:
+        settings: Where the installation lives.
+        rule: The rule, whatever its mode.
+        first_day: First day.
+        last_day: Last day, inclusive.
+
+    Raises:
+        UsageError: There are no published marts, or the days are in the wrong order.
+    """
+    if last_day < first_day:
+        raise UsageError(f"{first_day} is after {last_day}.", "Give --from a day no later than --to.")
+    start = datetime.combine(first_day, time(), UTC)
+    end = min(datetime.combine(last_day + timedelta(days=1), time(), UTC), datetime.now(UTC))
+    events = _stored(settings, start - rule.window, end)
+    seen = events.filter(matches(rule))
+    groups = seen.select(group_key(rule).alias("group")).unique()
+    before = pl.concat(
+        [
+            groups.select(
+                "group",
+                pl.lit(limit.severity).alias("severity"),
+                pl.lit(start).alias("since"),
+                pl.lit(False).alias("was_firing"),
+            )
+            for limit in rule.when
+        ]
+    ).cast(BEFORE_SCHEMA)
+    found = values(rule, events, end).filter(pl.col("at") >= start)
+    return Backtest(rule, start, end, len(seen), evaluate(rule, events, end, before), found)
+
+
+def limit_that_fires(
+    settings: Settings, rule: Rule, first_day: date, last_day: date, times: int
+) -> Decimal | None:
+    """The tightest tried limit of the rule's first comparison that fires at most so many times; None if none does."""
+    run = backtest(settings, rule, first_day, last_day)
+    occurred = run.values["value"].drop_nulls().unique().sort()
+    if occurred.is_empty():
+        return None
+    places = {
+        round(place * (len(occurred) - 1) / (CANDIDATE_LIMITS - 1)) for place in range(CANDIDATE_LIMITS)
+    }
+    limit = rule.when[-1]
+    is_upper = limit.comparison in (">", ">=")
+    candidates = [occurred[place] for place in sorted(places, reverse=not is_upper)]
+    fires: Callable[[Decimal], int] = lambda value: len(  # noqa: E731
+        backtest(settings, with_limit(rule, limit, value), first_day, last_day).intervals
+    )
+    return next((value for value in candidates if fires(value) <= times), None)
+
+
+def with_limit(rule: Rule, limit: Limit, value: Decimal) -> Rule:
+    """The rule with this one limit, at another value."""
+    return rule.model_copy(update={"when": (Limit(limit.severity, limit.comparison, value),)})
+
+
+def _stored(settings: Settings, start: datetime, end: datetime) -> pl.DataFrame:
+    """The deduplicated events that started in a span, `EVENT_COLUMNS`."""
+    if not settings.published_path.exists():
+        raise UsageError("Nothing has been published yet.", "Run `meterhouse build` first.")
+    with duckdb.connect(settings.published_path, read_only=True) as marts:
+        marts.execute("set timezone = 'UTC'")
+        columns = (f"{_NAMES_IN_MART.get(name, name)} as {name}" for name in EVENT_COLUMNS)
+        query = _EVENTS.format(columns=", ".join(columns))
+        return pl.DataFrame(marts.execute(query, {"start": start, "end": end}).to_arrow_table())

@@ -244,8 +244,9 @@ class SeenEventRow(Base):
 
     __tablename__ = "seen_events"
 
-    id_hash: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
-    body_hash: Mapped[bytes] = mapped_column(LargeBinary(16))
+    id_hash: Mapped[str] = mapped_column(String(32), primary_key=True)
+    body_hash: Mapped[str] = mapped_column(String(32))
+    """Each the first 16 bytes of a sha256, in hex."""
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
     __table_args__ = ({"sqlite_with_rowid": False},)

@@ -32,8 +32,8 @@ _CONFLICT = (
 _JUDGE = f"""
     SELECT file_line, reason, coalesce(event_id, rejected_event_id) AS event_id, unknown_fields,
         source IS NOT NULL AS has_source, {landing_line("judged")} AS landing_line,
-        CASE WHEN reason IS NULL THEN unhex(left(sha256(event_id), 32)) END AS id_hash,
-        CASE WHEN reason IS NULL THEN unhex(left(content_hash, 32)) END AS body_hash
+        CASE WHEN reason IS NULL THEN left(sha256(event_id), 32) END AS id_hash,
+        CASE WHEN reason IS NULL THEN left(content_hash, 32) END AS body_hash
     FROM ({judged("incoming")}) AS judged
     ORDER BY file_line"""  # noqa: S608
 
@@ -117,7 +117,7 @@ class Committer:
         """
         open_landing_zone(self._settings)
         with reading(self._settings) as opened:
-            seen.lookup(opened, [b""])
+            seen.lookup(opened, [""])
 
     def _judged(self, items: pl.DataFrame) -> pl.DataFrame:
         given = items.select("file_line", "line", "is_utf8")
@@ -165,10 +165,10 @@ class Committer:
 
     def _remember(self, ruled: pl.DataFrame, received_at: datetime) -> pl.DataFrame:
         new = ruled.filter(pl.col("status") == Status.ACCEPTED)
-        ids, bodies = new["id_hash"].to_list(), new["body_hash"].to_list()
+        body_hashes = dict(new.select("id_hash", "body_hash").rows())
         with session(self._settings) as opened:
-            new_count = seen.remember(opened, ids, bodies, received_at)
-            others = seen.lookup(opened, ids) if new_count != len(ids) else None
+            new_count = seen.remember(opened, body_hashes, received_at)
+            others = seen.lookup(opened, list(body_hashes)) if new_count != len(body_hashes) else None
             if received_at >= self._forget_at:
                 has_more = seen.forget(opened, self._settings.conflict_window_hours, received_at)
                 self._forget_at = received_at + (timedelta(0) if has_more else _FORGET_EVERY)

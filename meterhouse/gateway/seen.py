@@ -1,56 +1,55 @@
 """The event ids the endpoint acknowledged, for a bounded window, shared by all its processes.
 
-What belongs here: asking and remembering, in bulk. What does not: what follows from it (`commit.py`), and counting
-each event once, which is the warehouse's alone (`int_events__deduplicated`).
+What belongs here: asking and remembering, in bulk: one statement and one parameter for any number of ids. What does
+not: what follows from it (`commit.py`), and counting each event once, which is the warehouse's alone
+(`int_events__deduplicated`).
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import delete, select
+from sqlalchemy import String, TableValuedAlias, cast, delete, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from meterhouse.control.tables import SeenEventRow
+from meterhouse.control.tables import SeenEventRow, UtcDateTime
 
 SCHEMA = pl.Schema(
-    {"id_hash": pl.Binary(), "seen_body_hash": pl.Binary(), "seen_at": pl.Datetime("us", "UTC")}
+    {"id_hash": pl.String(), "seen_body_hash": pl.String(), "seen_at": pl.Datetime("us", "UTC")}
 )
 
-_QUERY_SIZE = 5000
 _FORGET_SIZE = 5000
 
 
-def lookup(opened: Session, id_hashes: Sequence[bytes]) -> pl.DataFrame:
+def lookup(opened: Session, id_hashes: Sequence[str]) -> pl.DataFrame:
     """Of these ids those acknowledged within the window (`SCHEMA`)."""
-    found: list[Any] = []
-    for start in range(0, len(id_hashes), _QUERY_SIZE):
-        part = id_hashes[start : start + _QUERY_SIZE]
-        found += opened.execute(
-            select(SeenEventRow.id_hash, SeenEventRow.body_hash, SeenEventRow.received_at).where(
-                SeenEventRow.id_hash.in_(part)
-            )
-        ).all()
+    asked = _pairs(opened, dict.fromkeys(id_hashes, ""))
+    found = opened.execute(
+        select(SeenEventRow.id_hash, SeenEventRow.body_hash, SeenEventRow.received_at).join(
+            asked, asked.c.key == SeenEventRow.id_hash
+        )
+    )
     return pl.DataFrame([tuple(row) for row in found], schema=SCHEMA, orient="row")
 
 
-def remember(opened: Session, id_hashes: list[bytes], body_hashes: list[bytes], received_at: datetime) -> int:
-    """Remember ids that are not remembered yet; those that are stay as they were.
+def remember(opened: Session, body_hashes: dict[str, str], received_at: datetime) -> int:
+    """Remember ids, with the hash of each one's body, that are not remembered yet; those that are stay as they were.
 
     Returns:
         How many were new.
     """
-    if not id_hashes:
+    if not body_hashes:
         return 0
-    rows = [
-        {"id_hash": id_hash, "body_hash": body_hash, "received_at": received_at}
-        for id_hash, body_hash in zip(id_hashes, body_hashes, strict=True)
-    ]
+    given = _pairs(opened, body_hashes)
+    rows = select(given.c.key, given.c.value, literal(received_at, UtcDateTime)).where(true())
     is_sqlite = opened.get_bind().dialect.name == "sqlite"
     insert = sqlite.insert(SeenEventRow) if is_sqlite else postgresql.insert(SeenEventRow)
-    done: Any = opened.connection().execute(insert.on_conflict_do_nothing(), rows)
+    done: Any = opened.execute(
+        insert.from_select(["id_hash", "body_hash", "received_at"], rows).on_conflict_do_nothing()
+    )
     return int(done.rowcount)
 
 
@@ -63,3 +62,11 @@ def forget(opened: Session, window_hours: float, now: datetime) -> bool:
     )
     done: Any = opened.execute(delete(SeenEventRow).where(SeenEventRow.id_hash.in_(old.scalar_subquery())))
     return int(done.rowcount) == _FORGET_SIZE
+
+
+def _pairs(opened: Session, values: dict[str, str]) -> TableValuedAlias:
+    """A table of `key` and `value` that travels as one JSON text."""
+    text = literal(json.dumps(values), String)
+    if opened.get_bind().dialect.name == "sqlite":
+        return func.json_each(text).table_valued("key", "value")
+    return func.json_each_text(cast(text, postgresql.JSON)).table_valued("key", "value")

@@ -85,7 +85,7 @@ def test_litellms_callback_is_taken_as_a_list_and_told_what_was_refused(endpoint
             "/v2/tool/events",
             {"toolId": "search", "durationMs": 5, "timestamp": "2026-11-23T09:30:00Z", "success": True},
         ),
-        ("/v2/events", {"timestamp": "2026-11-23T09:30:00Z", "elementName": "export", "toolId": "export"}),
+        ("/v2/events", {"payload": {"requests": "1"}, "sourceType": "SDK_PYTHON", "sourceId": "s"}),
     ],
 )
 def test_reveniums_paths_answer_in_its_shape_and_the_same_again_is_the_same(endpoint, path, payload):

@@ -263,6 +263,8 @@ def _metadata(payload: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """Everything no field of an event takes, under its own name."""
     kept = {name: value for name, value in payload.items() if name not in _READ and name not in _COPIED}
     kept |= _map(payload.get("usageMetadata"))
+    if kind == "event":
+        kept |= _map(kept.pop("payload", None))
     if kind == "tool":
         kept["toolId"] = payload.get("toolId")
     if payload.get("operationType") not in (None, "CHAT"):

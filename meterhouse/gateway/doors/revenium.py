@@ -54,10 +54,17 @@ async def _post(request: Request, kind: str) -> Response:
 
 
 def _items(body: bytes, kind: str, event_id: str) -> pl.DataFrame:
-    """The one payload of a request; without a transaction id it gets the one given."""
+    """The one payload of a request; without a transaction id it gets the one given.
+
+    A plain event says no time: it counts in the hour it came in, so that the same again is the same.
+    """
+    this_hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0).isoformat()
 
     def read(payload: dict[str, Any]) -> NativeEvent:
-        return {"event_id": event_id, **revenium.event_of(payload, kind)}
+        event = {"event_id": event_id, **revenium.event_of(payload, kind)}
+        if kind == "event" and event["started_at"] is None:
+            event["started_at"] = this_hour
+        return event
 
     text = body.decode("utf-8", "replace").replace("\n", " ").replace("\r", " ")
     return items_from(native_items(text, lambda document: iter([event_of(document, read)])))

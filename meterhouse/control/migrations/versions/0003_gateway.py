@@ -37,8 +37,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "seen_events",
-        sa.Column("id_hash", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("body_hash", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("id_hash", sa.String(length=32), nullable=False),
+        sa.Column("body_hash", sa.String(length=32), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id_hash"),
         sqlite_with_rowid=False,

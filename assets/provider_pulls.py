@@ -1,7 +1,8 @@
 """Provider pulls: one multi-asset per provider, one asset per raw table, derived from the registry.
 
 A materialization syncs every active connection of the provider that is due. A connection that fails never stops the
-others: its reason stands in the asset check `connections_synced` and in the connection's status.
+others nor the marts, whatever its fault is: its reason stands in the asset check `connections_synced`, by connection,
+and in the connection's status. The check is one per provider because connections come and go without a reload.
 """
 
 from collections.abc import Iterator
@@ -43,6 +44,9 @@ def build_provider_assets(provider: Provider) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         routine = sync_due(installation.settings(), provider, on_progress=context.log.info)
         results = routine.results
+        for result in results:
+            if result.defect:
+                context.log.error("%s: %s", result.connection, result.error, exc_info=result.defect)
         for table in provider.tables:
             rows = sum(result.row_counts.get(table, 0) for result in results)
             yield dg.MaterializeResult(asset_key=[provider.name, table], metadata={"dagster/row_count": rows})

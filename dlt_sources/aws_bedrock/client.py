@@ -58,6 +58,8 @@ class AwsClient:
             answer: dict[str, Any] = getattr(self.raw, xform_name(operation))(**parameters)
         except (ClientError, BotoCoreError, ResponseParserError) as error:
             failure = self._failure(error, operation)
+        except (AttributeError, TypeError, ValueError):
+            failure = broken_contract(f"AWS answered {operation} with something that cannot be read.")
         else:
             return answer
         raise failure

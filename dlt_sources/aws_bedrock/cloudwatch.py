@@ -128,11 +128,14 @@ def _points(client: AwsClient, series: list[dict[str, Any]], days: list[date]) -
         ScanBy="TimestampAscending",
         MetricDataQueries=queries,
     )
+    series_by_id = {query["Id"]: one for query, one in zip(queries, series, strict=True)}
     last_status: dict[str, str] = {}
     seen = set()
     for page in pages:
         for result in page.get("MetricDataResults", []):
-            one = series[int(result["Id"][1:])]
+            one = series_by_id.get(result["Id"])
+            if one is None:
+                raise broken_contract("CloudWatch answers for a metric that was not asked for.")
             last_status[result["Id"]] = result.get("StatusCode", "Complete")
             for at, value in zip(result["Timestamps"], result["Values"], strict=True):
                 if (result["Id"], at) in seen:

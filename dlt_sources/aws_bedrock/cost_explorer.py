@@ -93,7 +93,7 @@ def _bedrock_services(client: AwsClient, period: dict[str, str]) -> list[str]:
         Context="COST_AND_USAGE",
     )
     names = {value["Value"] for page in pages for value in _listed(page, "DimensionValues")}
-    return sorted(name for name in names if "bedrock" in name.lower())
+    return sorted(name for name in names if "bedrock" in str(name).lower())
 
 
 def _groups(

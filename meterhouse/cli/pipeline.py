@@ -1,6 +1,7 @@
 """`meterhouse sync` and `meterhouse build`: run the pipeline's steps now, without Dagster."""
 
 from datetime import UTC, datetime
+from traceback import print_exception
 from typing import Annotated, Any
 
 import typer
@@ -53,6 +54,9 @@ def sync(
         print_table(
             columns, (tuple(_as_json(result).values()) for result in results), empty=_nothing(settings)
         )
+    for result in results:
+        if result.defect:
+            print_exception(result.defect)
     if any(result.error for result in results):
         raise typer.Exit(WRONG)
 

@@ -29,7 +29,10 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class SyncResult:
-    """One connection's pull: the days asked for, rows per table, requests sent, and why it failed when it did."""
+    """One connection's pull: the days asked for, rows per table, requests sent, and why it failed when it did.
+
+    `defect` is the exception when the fault is ours: somebody has to see its traceback.
+    """
 
     connection: str
     window: Window
@@ -37,6 +40,7 @@ class SyncResult:
     request_count: int = 0
     error: str | None = None
     next_step: str | None = None
+    defect: Exception | None = None
 
     @property
     def row_count(self) -> int:
@@ -74,7 +78,7 @@ def sync(
     last_day: date | None = None,
     on_progress: Tell = lambda _: None,
 ) -> SyncResult:
-    """Pull one connection now; a failure is written to the sync log and returned, not raised.
+    """Pull one connection now; a failure, ours too, is written to the sync log and returned, not raised.
 
     Args:
         settings: Where the installation lives.
@@ -85,7 +89,6 @@ def sync(
 
     Raises:
         UsageError: No day lies between the two.
-        WarehouseBusyError: Another process kept the warehouse for too long.
     """
     provider = known_provider(connection.provider)
     now = datetime.now(UTC)
@@ -101,15 +104,15 @@ def sync(
                 fault, message, next_step = _explained(error, connection)
                 ended_at = datetime.now(UTC)
                 sync_log.fail(settings, run_id, fault, message, next_step, ended_at, spent.request_count)
-                if not isinstance(_cause(error), ProviderError):
-                    raise
                 on_progress(f"{connection.name}: {message}")
+                is_ours = not isinstance(_cause(error), ProviderError | MeterhouseError)
                 return SyncResult(
                     connection.name,
                     window,
                     request_count=spent.request_count,
                     error=message,
                     next_step=next_step,
+                    defect=error if is_ours else None,
                 )
         result = SyncResult(connection.name, window, row_counts, spent.request_count)
         last_data_day = max((row["day"] for row in pulled.versions if row["row_count"]), default=None)

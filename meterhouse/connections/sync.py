@@ -157,13 +157,11 @@ def _import_call_logs(
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The error of ours at the bottom of what dlt wrapped around it, or the error itself."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ProviderError | MeterhouseError):
-            return seen
-        seen = seen.__cause__ or seen.__context__
-    return error
+    """The error of ours, or else the first of all, under what dlt wrapped around it."""
+    first, seen = error, error.__cause__ or error.__context__
+    while seen is not None and not isinstance(first, ProviderError | MeterhouseError):
+        first, seen = seen, seen.__cause__ or seen.__context__
+    return first
 
 
 def _explained(error: Exception, connection: ConnectionRow) -> tuple[Fault | None, str, str | None]:

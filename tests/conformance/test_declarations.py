@@ -27,7 +27,6 @@ def test_the_form_says_of_each_field_what_it_is_and_hides_each_secret(provider: 
         assert field.title, f"field {name} has no title"
         assert field.description, f"field {name} has no description"
     secrets = set(secret_fields(provider.credentials))
-    assert secrets
     assert {name for name in fields if SECRET.search(name)} <= secrets
 
 
@@ -62,7 +61,9 @@ def test_the_page_has_the_headings_of_all_pages_and_names_every_table(provider: 
 @each
 def test_recorded_answers_are_there_and_are_json(provider: Provider):
     files = sorted((ROOT / "tests" / "data" / "provider_payloads").glob(f"{provider.name}_*"))
-    assert files
+    assert files or not secret_fields(provider.credentials), (
+        "what is asked over a network has recorded answers"
+    )
     for file in files:
         if file.suffix == ".json":
             json.loads(file.read_text())

@@ -6,6 +6,7 @@ What belongs here: bytes and limits. What does not: what an item says (`meterhou
 import json
 import re
 import zlib
+from collections.abc import Callable
 from http import HTTPStatus
 
 import polars as pl
@@ -30,11 +31,11 @@ def content_type_of(request: Request) -> str:
     return request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
 
 
-async def read_body(request: Request, settings: Settings) -> bytes:
-    """The body as sent.
+async def read_body(request: Request, settings: Settings, take: Callable[[int], None]) -> bytes:
+    """The body as sent; `take` is told of every piece before it is kept.
 
     Raises:
-        ProblemError: 413 when it is larger than the gateway takes.
+        ProblemError: 413 when it is larger than the gateway takes; what `take` raises.
     """
     most = settings.gateway_max_body_bytes
     declared = request.headers.get("content-length", "0")
@@ -45,6 +46,7 @@ async def read_body(request: Request, settings: Settings) -> bytes:
         size += len(piece)
         if size > most:
             raise _too_large(most, "as sent")
+        take(len(piece))
         pieces.append(piece)
     return b"".join(pieces)
 

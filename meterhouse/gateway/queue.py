@@ -7,7 +7,7 @@ does (`commit.py`).
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,26 +52,29 @@ class CommitQueue:
         return not self._is_ending and not self._task.done()
 
     @contextmanager
-    def room_for(self, size: int) -> Iterator[None]:
-        """Hold room for so many bytes during the block.
+    def room(self) -> Iterator[Callable[[int], None]]:
+        """Room for one request: a function that takes so many bytes more of it; all is given back at the end.
 
-        Raises:
-            ProblemError: 503 when too much is in hand already.
+        The function raises `ProblemError`, 503, when too much is in hand already.
         """
-        if self._is_ending or self._pending_bytes + size > self._max_pending_bytes:
-            why = "is being stopped" if self._is_ending else "has as much in hand as it may hold"
-            raise ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"The gateway {why}; send this again later.",
-                RETRY_AFTER_SECONDS,
-            )
-        self._pending_bytes += size
-        metrics.PENDING_BYTES.set(self._pending_bytes)
+        held = 0
+
+        def take(size: int) -> None:
+            nonlocal held
+            if self._is_ending or self._pending_bytes + size > self._max_pending_bytes:
+                why = "is being stopped" if self._is_ending else "has as much in hand as it may hold"
+                raise ProblemError(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    f"The gateway {why}; send this again later.",
+                    RETRY_AFTER_SECONDS,
+                )
+            held += size
+            self._hold(size)
+
         try:
-            yield
+            yield take
         finally:
-            self._pending_bytes -= size
-            metrics.PENDING_BYTES.set(self._pending_bytes)
+            self._hold(-held)
 
     async def commit(self, delivery: Delivery) -> pl.DataFrame:
         """The verdicts on a delivery, once it is on disk.
@@ -94,6 +97,10 @@ class CommitQueue:
         self._wake.set()
         await self._task
         self._thread.shutdown()
+
+    def _hold(self, size: int) -> None:
+        self._pending_bytes += size
+        metrics.PENDING_BYTES.set(self._pending_bytes)
 
     async def _run(self) -> None:
         while True:

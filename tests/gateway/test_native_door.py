@@ -2,13 +2,17 @@
 
 import gzip
 import json
+from datetime import UTC, datetime
 
 import httpx
 import pyarrow as pa
 import pytest
 
+from meterhouse.alerts.judge import judge_new_files
+from meterhouse.gateway import keys
+from meterhouse.settings import Settings
 from tests.events.making import event, jsonl, read
-from tests.gateway.endpoint import LINES, as_lines, landed_lines, newest_landed
+from tests.gateway.endpoint import LINES, as_lines, client, landed_lines, newest_landed, served
 
 JSON = {"content-type": "application/json"}
 
@@ -152,6 +156,30 @@ def test_an_envelope_of_cloudevents_is_unwrapped(endpoint):
     assert endpoint.http.post("/v1/events", json=envelope).json()["event_id"] == "ce-1"
     (row,) = newest_landed(endpoint.settings).events.to_pylist()
     assert (row["customer"], json.loads(row["metadata"])["cloudevents_source"]) == ("acme", "/shop")
+
+
+def test_more_than_may_be_in_hand_is_refused_until_there_is_room(tmp_path):
+    settings = Settings(home=tmp_path / "home", gateway_max_pending_bytes=5_000)
+    key = keys.create(settings, "tests").key
+    with served(settings) as url, client(url, key) as http:
+        refused = http.post("/v1/events", content=as_lines([event(n) for n in range(100)]), headers=LINES)
+        assert (refused.status_code, int(refused.headers["retry-after"]) > 0) == (503, True)
+        assert http.post("/v1/events", json=event(1)).json()["status"] == "accepted"
+        assert len(landed_lines(settings)) == 1
+
+
+def test_the_alert_rules_judge_what_the_endpoint_lands(tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("- {name: many, metric: request_count, window: 1h, when: '> 2', notify: [slack]}\n")
+    settings = Settings(home=tmp_path / "home", rules_file=rules)
+    now = datetime.now(UTC).isoformat()
+    key = keys.create(settings, "tests").key
+    with served(settings) as url, client(url, key) as http:
+        for number in (1, 2, 2):
+            assert http.post("/v1/events", json=event(number, started_at=now)).status_code == 200
+        assert judge_new_files(settings).changes == []
+        assert http.post("/v1/events", json=event(3, started_at=now)).status_code == 200
+    assert [change.event for change in judge_new_files(settings).changes] == ["fired"]
 
 
 def test_a_brief_answer_names_only_what_was_refused(endpoint):

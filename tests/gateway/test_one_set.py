@@ -16,7 +16,7 @@ from tests.dbt.test_exactly_once import SELECT
 from tests.events.making import event, pack
 from tests.gateway.endpoint import LINES, as_lines
 
-ARRANGEMENTS = range(6)
+ARRANGEMENTS = range(4)
 FILE_FORMATS = ("jsonl", "jsonl.gz", "parquet")
 OF_THE_ARRIVAL = ("event_id", "content_hash", "received_at", "file_url", "file_line", "load_id", "loaded_at")
 

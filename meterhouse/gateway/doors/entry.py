@@ -81,15 +81,14 @@ async def verdicts_on(
         ProblemError: A limit, a damaged body, or a disk that cannot be written.
     """
     gateway = gateway_of(request)
-    if body is None:
-        body = await read_body(request, gateway.settings)
     encoding = request.headers.get("content-encoding", "")
-    with gateway.queue.room_for(len(body)):
-        items = await _in_thread_if_large(body, lambda: _items(body, encoding, items_of, gateway.settings))
+    with gateway.queue.room() as take:
+        given = await read_body(request, gateway.settings, take) if body is None else body
+        items = await _in_thread_if_large(given, lambda: _items(given, encoding, items_of, gateway.settings))
         if items.is_empty():
             return NO_VERDICTS
-        with gateway.queue.room_for(int(items["line"].str.len_bytes().sum())):
-            verdicts = await gateway.queue.commit(Delivery(items, source))
+        take(int(items["line"].str.len_bytes().sum()))
+        verdicts = await gateway.queue.commit(Delivery(items, source))
     for status, count in verdicts["status"].value_counts().rows():
         metrics.EVENTS.labels(door, status).inc(count)
     return verdicts

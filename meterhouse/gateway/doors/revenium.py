@@ -43,7 +43,8 @@ def door_of(kind: str) -> Callable[[Request], Awaitable[Response]]:
 async def _post(request: Request, kind: str) -> Response:
     key = await admitted(request)
     gateway = gateway_of(request)
-    body = await read_body(request, gateway.settings)
+    with gateway.queue.room() as take:
+        body = await read_body(request, gateway.settings, take)
     async with gateway.answers.turn(request, key.id, body) as turn:
         if turn is not None and turn.before is not None:
             return turn.before

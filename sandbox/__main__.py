@@ -18,16 +18,15 @@ def main() -> None:
     ends = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with Sandbox(chosen.days, chosen.seed, datetime.now(UTC), port=chosen.port) as sandbox:
+        for access in sandbox.accesses:
+            for name, value in access.values.items():
+                sys.stdout.write(f"{access.account} {name}: {value}\n")
         for name, value in (
-            ("OpenAI", sandbox.openai_url),
-            ("  Admin key", sandbox.openai_keys.admin),
-            ("  project key", sandbox.openai_keys.project),
-            ("Anthropic", sandbox.anthropic_url),
-            ("  Admin key", sandbox.anthropic_keys.admin),
-            ("  application key", sandbox.anthropic_keys.application),
-            ("Slack webhook", sandbox.slack_webhook_url),
+            ("openai project key", sandbox.openai_keys.project),
+            ("anthropic application key", sandbox.anthropic_keys.application),
+            ("slack webhook", sandbox.slack_webhook_url),
         ):
-            sys.stdout.write(f"{name:<18} {value}\n")
+            sys.stdout.write(f"{name}: {value}\n")
         sys.stdout.flush()
         signal.sigwait(ends)
 

@@ -1,30 +1,43 @@
-"""What each provider writes in its books: one charge per call and token type, and credits.
+"""What each provider writes in its books: one charge per call and token type, credits, taxes and refunds.
 
-What belongs here: billed prices (discounts, private prices), the moment a charge is booked, and restatements.
-What does not: how a provider's API shows its books (a folder per provider).
+What belongs here: billed prices (discounts, private prices), the moment a charge is booked, the digits a bill is
+rounded to, and restatements. What does not: how a provider's API shows its books (a folder per provider).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from sandbox.calls import Call
 from sandbox.catalogue import SONNET, WEB_SEARCHES, Model, unit_price_usd
+from sandbox.services import ACCOUNTS
 
 SONNET_SHARE_PAID = Decimal("0.9")
 """The account negotiated 10 % off the tokens of one model."""
+NOT_USAGE = (
+    ("openai", "credit", Decimal("-3.50")),
+    ("aws_bedrock", "credit", Decimal("-0.7500000000")),
+    ("aws_bedrock", "tax", Decimal("0.1900000000")),
+    ("aws_bedrock", "adjustment", Decimal("-0.1234567891")),
+    ("azure_openai", "adjustment", Decimal("-0.25")),
+)
+"""What is booked beside usage on the first day, by account."""
+BILL_DIGITS = {"aws_bedrock": Decimal("1e-10")}
+"""Providers that round each line of their bill, and to what; the others show every digit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One entry in a provider's books; a credit has no model, quantity or call."""
+    """One entry in a provider's books; what is no usage has no model, quantity or call."""
 
-    provider: str
+    account: str
     booked_at: datetime
     amount_usd: Decimal
+    category: str = "usage"
     project: str | None = None
     key: str | None = None
+    region: str | None = None
     model: Model | None = None
     token_type: str | None = None
     tier: str | None = None
@@ -32,9 +45,14 @@ class Charge:
     call_id: str | None = None
 
     @property
-    def is_credit(self) -> bool:
-        """Whether the entry gives money back instead of charging for use."""
-        return self.model is None
+    def provider(self) -> str:
+        """Whose books it is in."""
+        return ACCOUNTS[self.account]
+
+    @property
+    def is_usage(self) -> bool:
+        """Whether the entry charges for use."""
+        return self.category == "usage"
 
 
 Restatement = Callable[[Charge], Charge | None]
@@ -53,17 +71,47 @@ def charges_of(call: Call) -> Iterator[Charge]:
     for token_type, quantity in call.quantities.items():
         if quantity:
             yield Charge(
-                provider=service.model.provider,
+                account=service.space.account,
                 booked_at=call.booked_at,
                 amount_usd=quantity * billed_unit_price_usd(service.model, token_type, service.tier),
                 project=service.space.project,
                 key=service.space.key,
+                region=service.space.region,
                 model=service.model,
                 token_type=token_type,
                 tier=service.tier,
                 quantity=quantity,
                 call_id=call.event_id,
             )
+
+
+def charges_beside_usage(accounts: Iterable[str], booked_at: datetime) -> list[Charge]:
+    """Credits, taxes and refunds of the accounts."""
+    return [
+        Charge(account, booked_at, amount, category)
+        for account, category, amount in NOT_USAGE
+        if account in accounts
+    ]
+
+
+def as_billed(charges: Iterable[Charge]) -> list[Charge]:
+    """Round the lines of the bills that are rounded: what a line loses or gains stands in its last charge.
+
+    A line is a day of a token type of a model in a region.
+    """
+    billed = list(charges)
+    lines: dict[tuple[object, ...], list[int]] = {}
+    for place, charge in enumerate(billed):
+        if charge.provider in BILL_DIGITS and charge.is_usage:
+            day = charge.booked_at.date()
+            key = (charge.account, day, charge.region, charge.model, charge.token_type, charge.tier)
+            lines.setdefault(key, []).append(place)
+    for places in lines.values():
+        exact = sum((billed[place].amount_usd for place in places), Decimal(0))
+        last = billed[places[-1]]
+        rounded = exact.quantize(BILL_DIGITS[last.provider], ROUND_HALF_UP)
+        billed[places[-1]] = replace(last, amount_usd=last.amount_usd + rounded - exact)
+    return billed
 
 
 def repriced(factor: Decimal) -> Restatement:

@@ -17,6 +17,8 @@ from sandbox.trace import Size
 
 CACHE_BLOCK_TOKENS = 128
 CACHE_MINIMUM_TOKENS = 1024
+PIECES = {"image": "images", "video": "tool_calls"}
+"""What is counted of a call that makes a piece: an image, or a task."""
 TRACE_PAUSE = timedelta(minutes=30)
 CONTINUE_TRACE_SHARE = 0.65
 NAMESPACE = uuid.UUID("6d1fd3f0-6f0e-4e0b-9f3a-5f8f6a0c2f11")
@@ -53,9 +55,16 @@ class Call:
     is_streamed: bool
     quantities: Mapping[str, int]
     """Units by token type, disjoint; what the provider bills."""
+    reasoning_tokens: int | None
+    """The part of the output spent on reasoning, where the provider tells it."""
     metering: Metering
     deliveries: int
     trace: Trace
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether a list price exists for it."""
+        return self.service.model.is_listed(self.service.tier)
 
 
 class Caller:
@@ -87,6 +96,7 @@ class Caller:
             duration_ms=200 + 12 * size.generated_tokens + self._rng.randrange(400),
             is_streamed=self._rng.random() < service.stream_share,
             quantities=self._quantities(service, size),
+            reasoning_tokens=round(size.generated_tokens * service.thinking_share) or None,
             metering=metering,
             deliveries=deliveries,
             trace=self._trace(service, event_id, started_at),
@@ -98,6 +108,8 @@ class Caller:
 
     def _quantities(self, service: Service, size: Size) -> dict[str, int]:
         context, kind = size.context_tokens, service.model.operation
+        if kind in PIECES:
+            return {PIECES[kind]: 1}
         if kind == "embed":
             return {"input": context}
         quantities = {"input": context, "output": size.generated_tokens}

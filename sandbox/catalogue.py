@@ -1,4 +1,4 @@
-"""The models of the world and their list prices, USD per million tokens.
+"""The models of the world and their list prices, USD per million tokens (or images, or tasks).
 
 What belongs here: names of a model at each door (asked, served, billed), its canonical name, and what its
 provider publishes as its price. What does not: discounts and other terms of one account (`books`).
@@ -10,7 +10,7 @@ from decimal import Decimal
 
 TOKENS_PER_PRICE = 1_000_000
 BATCH_SHARE = Decimal("0.5")
-"""Batch calls cost half the list price at both providers."""
+"""Batch calls cost half at every provider, wherever that is published."""
 WEB_SEARCH_USD = Decimal("0.01")
 """List price of one Anthropic web search."""
 WEB_SEARCHES = "web_searches"
@@ -30,17 +30,18 @@ class Model:
     provider: str
     canonical: str
     asked: str
-    served: str
+    served: str | None
+    """Name in the answer; None at providers whose answers name no model."""
     billed: str
     title: str
     list_prices: Prices
     private_prices: Prices | None = None
     operation: str = "chat"
+    listed_tiers: tuple[str, ...] = ("standard", "batch")
 
-    @property
-    def is_listed(self) -> bool:
-        """Whether a public list price exists."""
-        return bool(self.list_prices)
+    def is_listed(self, tier: str = "standard") -> bool:
+        """Whether a public list price exists for calls of a tier."""
+        return bool(self.list_prices) and tier in self.listed_tiers
 
 
 GPT_4O = Model(
@@ -74,11 +75,61 @@ HAIKU = Model(
     _prices(input="1", cache_read="0.10", cache_write_5m="1.25", cache_write_1h="2", output="5"),
 )  # fmt: skip
 
-MODELS = (GPT_4O, GPT_5_MINI, O1_PRO, EMBEDDING, ACME_INTERNAL, SONNET, HAIKU)
+_STANDARD = ("standard",)
+BEDROCK_SONNET = Model(
+    "aws_bedrock", "claude-sonnet-4-5", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", None,
+    "Claude Sonnet 4.5 (Amazon Bedrock Edition)", "Claude Sonnet 4.5",
+    _prices(input="3", cache_read="0.30", cache_write_5m="3.75", output="15"),
+    _prices(input="3.30", cache_read="0.33", cache_write_5m="4.125", output="16.50"), listed_tiers=_STANDARD,
+)  # fmt: skip
+"""Called through a profile that keeps to its region, which costs a tenth more than the list says."""
+NOVA_PRO = Model(
+    "aws_bedrock", "nova-pro", "amazon.nova-pro-v1:0", None, "NovaPro", "Nova Pro",
+    _prices(input="0.80", cache_read="0.20", output="3.20"), listed_tiers=_STANDARD,
+)  # fmt: skip
+NOVA_LITE = Model(
+    "aws_bedrock", "nova-lite",
+    "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0", None, "NovaLite",
+    "Nova Lite", _prices(input="0.06", cache_read="0.015", output="0.24"), listed_tiers=_STANDARD,
+)  # fmt: skip
+NOVA_MICRO = Model(
+    "aws_bedrock", "nova-micro", "amazon.nova-micro-v1:0", None, "NovaMicro", "Nova Micro",
+    _prices(input="0.035", cache_read="0.00875", output="0.14"), listed_tiers=_STANDARD,
+)  # fmt: skip
+AZURE_GPT_4O = Model(
+    "azure_openai", "gpt-4o", "chat-prod", "gpt-4o-2024-08-06", "gpt 4o 0806", "gpt-4o",
+    _prices(input="2.50", cache_read="1.25", output="10"), listed_tiers=_STANDARD,
+)  # fmt: skip
+AZURE_GPT_5 = Model(
+    "azure_openai", "gpt-5", "planner", "gpt-5-2025-08-07", "GPT 5", "gpt-5",
+    _prices(input="1.25", cache_read="0.125", output="10"), listed_tiers=_STANDARD,
+)  # fmt: skip
+ROUTED_SONNET = Model(
+    "openrouter", "anthropic/claude-sonnet-4.5", "anthropic/claude-sonnet-4.5", "anthropic/claude-sonnet-4.5",
+    "anthropic/claude-4.5-sonnet-20250929", "Anthropic", _prices(input="3", cache_read="0.30", output="15"),
+    listed_tiers=_STANDARD,
+)  # fmt: skip
+ROUTED_MINI = Model(
+    "openrouter", "openai/gpt-4.1-mini", "openai/gpt-4.1-mini", "openai/gpt-4.1-mini",
+    "openai/gpt-4.1-mini-2025-04-14", "OpenAI", _prices(input="0.40", cache_read="0.10", output="1.60"),
+    listed_tiers=_STANDARD,
+)  # fmt: skip
+FLUX = Model(
+    "piapi", "flux", "flux", None, "txt2img", "Flux", _prices(), _prices(images="15000"), operation="image"
+)  # fmt: skip
+KLING = Model(
+    "piapi", "kling", "kling", None, "video_generation", "Kling", _prices(), _prices(tool_calls="640000"),
+    operation="video",
+)  # fmt: skip
+
+MODELS = (
+    GPT_4O, GPT_5_MINI, O1_PRO, EMBEDDING, ACME_INTERNAL, SONNET, HAIKU, BEDROCK_SONNET, NOVA_PRO, NOVA_LITE,
+    NOVA_MICRO, AZURE_GPT_4O, AZURE_GPT_5, ROUTED_SONNET, ROUTED_MINI, FLUX, KLING,
+)  # fmt: skip
 
 
 def unit_price_usd(model: Model, prices: Prices, token_type: str, tier: str) -> Decimal:
-    """Price of one unit of `token_type` (a token, or a web search) in `tier`, USD, under a price sheet."""
+    """Price of one unit of `token_type` (a token, a web search, ...) in `tier`, USD, under a price sheet."""
     if token_type == WEB_SEARCHES:
         return WEB_SEARCH_USD
     if token_type not in prices:

@@ -1,4 +1,4 @@
-"""Where bill and meter meet, by provider, UTC day, canonical model, token type and tier, and the rules there.
+"""Where bill and meter meet, by account, UTC day, canonical model, token type and tier, and the rules there.
 
 An independent statement of the rules the marts follow: how billed money is attributed, and why billed and
 metered differ. What belongs here: the arithmetic of one matched pair, exact in fractions, rounded once. What
@@ -20,7 +20,7 @@ CAUSES = ("timing", "quantity", "price", "unpriced", "unexplained")
 class Cell(NamedTuple):
     """Where bill and meter meet."""
 
-    provider: str
+    account: str
     day: date
     model: str | None
     """Canonical model; None for what is billed without one, such as web searches."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox.books import Charge
 from sandbox.calls import Call, Metering
-from sandbox.catalogue import SONNET, WEB_SEARCHES, unit_price_usd
+from sandbox.catalogue import BEDROCK_SONNET, SONNET, WEB_SEARCHES, unit_price_usd
 from sandbox.services import DEEP_RESEARCH
 from sandbox.world import World
 
@@ -21,7 +21,7 @@ LIMIT_USD = Decimal("1.25")
 def call_cost_usd(call: Call) -> Decimal | None:
     """What a call costs at list price, USD; None without a list price."""
     model = call.service.model
-    if not model.is_listed:
+    if not call.is_listed:
         return None
     return sum(
         (
@@ -50,18 +50,25 @@ def world_facts(world: World) -> dict[str, dict[str, Any]]:
 
     late = of_calls(lambda call: call.booked_at.date() != call.started_at.date())
     discounted = [charge for charge in booked if charge.model is SONNET and charge.token_type != WEB_SEARCHES]
-    discount = sum((_list_usd(charge) - charge.amount_usd for charge in discounted), Decimal(0))
+    priced = of_calls(lambda call: call.is_listed and call.metering is Metering.FULL)
+    regional = [charge for charge in booked if charge.model is BEDROCK_SONNET]
     return {
         "cached_input": size([charge for charge in booked if charge.token_type == "cache_read"]),
         "batch": size([charge for charge in booked if charge.tier == "batch"]),
         "web_searches": size([charge for charge in booked if charge.token_type == WEB_SEARCHES]),
-        "credit": size([charge for charge in booked if charge.is_credit]),
-        "negotiated_discount": size(discounted) | {"discount_usd": usd(discount)},
+        "credit": size([charge for charge in booked if charge.category == "credit"]),
+        "not_usage": size(
+            [charge for charge in booked if not charge.is_usage and charge.category != "credit"]
+        ),
+        "negotiated_discount": size(discounted) | {"discount_usd": usd(_below_list_usd(discounted))},
+        "regional_surcharge": size(regional) | {"surcharge_usd": usd(-_below_list_usd(regional))},
         "unmetered_service": size(of_calls(lambda call: call.metering is Metering.NONE)),
         "streams_without_usage": size(of_calls(lambda call: call.metering is Metering.USAGE_MISSING)),
-        "model_without_list_price": size(of_calls(lambda call: not call.service.model.is_listed)),
+        "model_without_list_price": size(of_calls(lambda call: not call.is_listed)),
         "late_booking": size(late)
         | {"booked_on": sorted({charge.booked_at.date().isoformat() for charge in late})},
+        "other_prices": size(priced) | {"difference_usd": usd(-_below_list_usd(priced))},
+        "proxied": size(of_calls(lambda call: call.service.gateway is not None)),
         "duplicate_deliveries": {"calls": sum(call.deliveries > 1 for call in world.calls)},
     }
 
@@ -93,9 +100,14 @@ def usd(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def _below_list_usd(charges: list[Charge]) -> Decimal:
+    """How much less than the list price usage was billed for."""
+    return sum((_list_usd(charge) - charge.amount_usd for charge in charges), Decimal(0))
+
+
 def _list_usd(charge: Charge) -> Decimal:
     if charge.model is None or charge.token_type is None or charge.tier is None or charge.quantity is None:
-        raise ValueError("a credit has no list price")
+        raise ValueError("what is no usage has no list price")
     return charge.quantity * unit_price_usd(
         charge.model, charge.model.list_prices, charge.token_type, charge.tier
     )

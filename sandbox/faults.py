@@ -47,9 +47,10 @@ class Faults:
 
 @dataclass
 class Desk:
-    """What one provider's server works from; put another world in to restate its books."""
+    """What one account's server works from; put another world in to restate its books."""
 
     world: World
+    account: str
     faults: Faults = field(default_factory=Faults)
     requests: list[str] = field(default_factory=list)
     """Path and query of every request, faults included, in order."""

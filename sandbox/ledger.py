@@ -7,14 +7,14 @@ Today is never billed here: it has an estimate, metered cost at list price.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from sandbox.books import Charge
-from sandbox.calls import Call, Metering
+from sandbox.calls import PIECES, Call, Metering
 from sandbox.catalogue import WEB_SEARCHES, Model, unit_price_usd
 from sandbox.cells import (
     CAUSES,
@@ -31,9 +31,14 @@ from sandbox.cells import (
     variance_usd,
 )
 from sandbox.facts import call_cost_usd, expected_alerts, usd, world_facts
+from sandbox.services import ACCOUNTS
 from sandbox.world import World
 
-PROVIDERS = ("anthropic", "openai")
+BILLED_WITHOUT_MODEL = frozenset({WEB_SEARCHES})
+BLENDED = {"openrouter": "tokens", "piapi": "tasks"}
+"""Providers that bill all token types of a call in one amount, and what that amount is for."""
+GATEWAYS = frozenset({"litellm"})
+"""Accounts whose amounts are estimates of what another account is billed: in no sum of bills."""
 
 
 def build_ledger(world: World) -> dict[str, Any]:
@@ -42,63 +47,107 @@ def build_ledger(world: World) -> dict[str, Any]:
     Returns:
         Plain JSON, USD as decimal text:
         `days`: `closed` and `today`.
-        `totals`: of the whole days, by provider and under `all`. `billed_usd` = `attributed_usd` +
-        `unattributed_usd` + `credits_usd` + `other_usd`; `billed_usd` - `metered_usd` = sum of `variance` +
-        `credits_usd` + `other_usd`; `provisional_usd` is the estimate for today.
-        `daily`: the same by provider and day, without the estimate.
+        `totals`: of the whole days, by provider and under `all`; `accounts`: the same by account.
+        `billed_usd` = `attributed_usd` + `unattributed_usd` + `credits_usd` + `other_usd`; `billed_usd` -
+        `metered_usd` = sum of `variance` + `credits_usd` + `other_usd`; `provisional_usd` is the estimate for
+        today.
+        `daily`: the same by account and day, without the estimate.
         `attributed_by`: attributed USD by customer, product and agent.
-        `cells`: one row per provider, day, model, token type, tier and project, as billed and as metered.
+        `lines`: one row per provider, model and token type: usage as billed and as metered.
+        `cells`: one row per account, day, model, token type, tier and project, as billed and as metered.
         `matches`: one row per matched pair, with its attribution and variance.
+        `gateways`: what proxies estimate, by account, model and upstream provider; no part of any other sum.
         `events`, `facts`, `alerts`: counts of events, sizes of complications, expected incidents.
     """
     closed = set(world.closed_days)
     charges = [charge for charge in world.charges if charge.booked_at.date() in closed]
-    metered = [part for call in world.calls if call.started_at.date() in closed for part in _metered(call)]
-    matches = matched((_billed(charge) for charge in charges if not charge.is_credit), metered)
+    projects = {(charge.account, charge.project) for charge in world.charges if charge.is_usage}
+    metered = [
+        part for call in world.calls if call.started_at.date() in closed for part in _metered(call, projects)
+    ]
+    matches = matched((_billed(charge) for charge in charges if charge.is_usage), metered)
     rows = list(_match_rows(matches))
-    credits_usd = {(c.provider, c.booked_at.date()): Decimal(0) for c in charges}
-    for charge in charges:
-        if charge.is_credit:
-            credits_usd[charge.provider, charge.booked_at.date()] += charge.amount_usd
+    beside = _Beside(charges)
     provisional = _provisional(world)
-    totals = {
-        provider: _total(
-            [row for row in rows if row["provider"] == provider],
-            sum((amount for (name, _), amount in credits_usd.items() if name == provider), Decimal(0)),
-            provisional[provider],
+    accounts = {
+        account: _total(
+            [row for row in rows if row["account"] == account],
+            beside.credits_usd(account),
+            beside.other_usd(account),
+            provisional[account],
         )
-        for provider in PROVIDERS
+        for account in world.accounts
+        if account not in GATEWAYS
     }
-    totals["all"] = _total(rows, sum(credits_usd.values(), Decimal(0)), sum(provisional.values(), Decimal(0)))
+    totals = {
+        provider: _sum_of(total for account, total in accounts.items() if ACCOUNTS[account] == provider)
+        for provider in dict.fromkeys(ACCOUNTS[account] for account in accounts)
+    }
+    cells = _cell_rows(charges, metered)
     return {
         "days": {"closed": [day.isoformat() for day in world.closed_days], "today": world.today.isoformat()},
-        "totals": _text(totals),
-        "daily": _text(_daily(rows, credits_usd)),
+        "totals": _text(totals | {"all": _sum_of(accounts.values())}),
+        "accounts": _text(accounts),
+        "daily": _text(_daily(rows, beside)),
         "attributed_by": _text(_attributed_by(matches)),
-        "cells": _text(_cell_rows(charges, metered)),
+        "lines": _text(_lines(cells)),
+        "cells": _text(cells),
         "matches": _text(rows),
+        "gateways": _text(_gateways(world)),
         "events": _events(world),
         "facts": world_facts(world),
         "alerts": expected_alerts(world),
     }
 
 
-def _cell(model: Model, day: date, token_type: str, tier: str) -> Cell:
-    """Name the cell; web searches are billed without a model."""
-    return Cell(
-        model.provider, day, None if token_type == WEB_SEARCHES else model.canonical, token_type, tier
-    )
+class _Beside:
+    """What is billed beside usage, by account and day."""
+
+    def __init__(self, charges: Iterable[Charge]) -> None:
+        self._charges = [charge for charge in charges if not charge.is_usage]
+
+    @property
+    def days(self) -> set[tuple[str, date]]:
+        """Accounts and days that have any."""
+        return {(charge.account, charge.booked_at.date()) for charge in self._charges}
+
+    def credits_usd(self, account: str, day: date | None = None) -> Decimal:
+        """Credits of an account, on a day or on all."""
+        return self._sum(account, day, is_credit=True)
+
+    def other_usd(self, account: str, day: date | None = None) -> Decimal:
+        """Taxes, fees and adjustments of an account, on a day or on all."""
+        return self._sum(account, day, is_credit=False)
+
+    def _sum(self, account: str, day: date | None, is_credit: bool) -> Decimal:
+        return sum(
+            (
+                charge.amount_usd
+                for charge in self._charges
+                if charge.account == account
+                and day in (None, charge.booked_at.date())
+                and (charge.category == "credit") == is_credit
+            ),
+            Decimal(0),
+        )
+
+
+def _cell(account: str, model: Model, day: date, token_type: str, tier: str) -> Cell:
+    """Name the cell as the bill knows it: no model for web searches, one token type where amounts are blended."""
+    billed_model = None if token_type in BILLED_WITHOUT_MODEL else model.canonical
+    return Cell(account, day, billed_model, BLENDED.get(model.provider, token_type), tier)
 
 
 def _billed(charge: Charge) -> Billed:
     if charge.model is None or charge.token_type is None or charge.tier is None:
-        raise ValueError("a credit belongs to no cell")
-    cell = _cell(charge.model, charge.booked_at.date(), charge.token_type, charge.tier)
+        raise ValueError("what is no usage belongs to no cell")
+    cell = _cell(charge.account, charge.model, charge.booked_at.date(), charge.token_type, charge.tier)
     return Billed(cell, charge.project, charge.amount_usd, charge.quantity)
 
 
-def _metered(call: Call) -> Iterator[Metered]:
-    service, model = call.service, call.service.model
+def _metered(call: Call, projects: Collection[tuple[str, str | None]]) -> Iterator[Metered]:
+    """What a call is metered with; a project that its account's bill never names is as good as none."""
+    service, model, account = call.service, call.service.model, call.service.space.account
     if call.metering is not Metering.FULL:
         return
     owner = Owner(call.trace.customer, service.product, service.agent)
@@ -108,11 +157,11 @@ def _metered(call: Call) -> Iterator[Metered]:
             continue
         cost = (
             quantity * unit_price_usd(model, model.list_prices, token_type, service.tier)
-            if model.is_listed
+            if call.is_listed
             else None
         )
-        cell = _cell(model, call.started_at.date(), token_type, service.tier)
-        yield Metered(cell, project, owner, quantity, cost)
+        cell = _cell(account, model, call.started_at.date(), token_type, service.tier)
+        yield Metered(cell, project if (account, project) in projects else None, owner, quantity, cost)
 
 
 def _match_rows(matches: dict[MatchKey, Match]) -> Iterator[dict[str, Any]]:
@@ -120,6 +169,7 @@ def _match_rows(matches: dict[MatchKey, Match]) -> Iterator[dict[str, Any]]:
     for key, match in sorted(matches.items(), key=lambda item: str(item[0])):
         attributed = rounded(sum(attributed_by_owner(match).values(), Fraction(0)))
         yield {
+            "provider": ACCOUNTS[key.cell.account],
             **key.cell._asdict(),
             "is_by_project": key.is_by_project,
             "project": key.project,
@@ -137,7 +187,7 @@ def _match_rows(matches: dict[MatchKey, Match]) -> Iterator[dict[str, Any]]:
 
 def _cell_rows(charges: list[Charge], metered: list[Metered]) -> list[dict[str, Any]]:
     by_project: dict[tuple[Cell, str | None], Match] = defaultdict(Match)
-    for charge in (_billed(charge) for charge in charges if not charge.is_credit):
+    for charge in (_billed(charge) for charge in charges if charge.is_usage):
         match = by_project[charge.cell, charge.project]
         match.billed_usd += charge.amount_usd
         match.billed_quantity += charge.quantity or 0
@@ -145,6 +195,7 @@ def _cell_rows(charges: list[Charge], metered: list[Metered]) -> list[dict[str, 
         by_project[part.cell, part.project].metered.append(part)
     return [
         {
+            "provider": ACCOUNTS[cell.account],
             **cell._asdict(),
             "project": project,
             "billed_usd": match.billed_usd,
@@ -157,37 +208,65 @@ def _cell_rows(charges: list[Charge], metered: list[Metered]) -> list[dict[str, 
     ]
 
 
-def _total(rows: Iterable[dict[str, Any]], credits_usd: Decimal, provisional_usd: Decimal) -> dict[str, Any]:
+def _lines(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    columns = (
+        "billed_usd", "billed_quantity", "metered_priced_quantity", "metered_unpriced_quantity", "metered_usd"
+    )  # fmt: skip
+    sums: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for cell in cells:
+        key = (cell["provider"], cell["model"] or "", cell["token_type"])
+        row = sums.setdefault(key, {name: cell[name] for name in ("provider", "model", "token_type")})
+        for column in columns:
+            row[column] = row.get(column, 0) + cell[column]
+    return [sums[key] for key in sorted(sums)]
+
+
+def _total(
+    rows: Iterable[dict[str, Any]], credits_usd: Decimal, other_usd: Decimal, provisional_usd: Decimal
+) -> dict[str, Any]:
     rows = list(rows)
 
     def total(column: str) -> Decimal:
         return sum((row[column] for row in rows), Decimal(0))
 
     return {
-        "billed_usd": total("billed_usd") + credits_usd,
+        "billed_usd": total("billed_usd") + credits_usd + other_usd,
         "attributed_usd": total("attributed_usd"),
         "unattributed_usd": total("unattributed_usd"),
         "credits_usd": credits_usd,
-        "other_usd": Decimal(0),
+        "other_usd": other_usd,
         "metered_usd": total("metered_usd"),
         "variance": {cause: sum((row["variance"][cause] for row in rows), Decimal(0)) for cause in CAUSES},
         "provisional_usd": provisional_usd,
     }
 
 
-def _daily(rows: list[dict[str, Any]], credits_usd: dict[tuple[str, date], Decimal]) -> list[dict[str, Any]]:
-    keys = sorted({(row["provider"], row["day"]) for row in rows} | set(credits_usd))
+def _sum_of(totals: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The sum of totals, name by name."""
+    first, *others = totals
+    for other in others:
+        first = {
+            name: _sum_of((value, other[name])) if isinstance(value, dict) else value + other[name]
+            for name, value in first.items()
+        }
+    return first
+
+
+def _daily(rows: list[dict[str, Any]], beside: _Beside) -> list[dict[str, Any]]:
+    keys = sorted({(row["account"], row["day"]) for row in rows} | beside.days)
     return [
         {
-            "provider": provider,
+            "provider": ACCOUNTS[account],
+            "account": account,
             "day": day,
             **_total(
-                [row for row in rows if (row["provider"], row["day"]) == (provider, day)],
-                credits_usd.get((provider, day), Decimal(0)),
+                [row for row in rows if (row["account"], row["day"]) == (account, day)],
+                beside.credits_usd(account, day),
+                beside.other_usd(account, day),
                 Decimal(0),
             ),
         }
-        for provider, day in keys
+        for account, day in keys
     ]
 
 
@@ -203,24 +282,38 @@ def _attributed_by(matches: dict[MatchKey, Match]) -> dict[str, dict[str, Decima
 
 
 def _provisional(world: World) -> dict[str, Decimal]:
-    estimate = dict.fromkeys(PROVIDERS, Decimal(0))
+    estimate = dict.fromkeys(world.accounts, Decimal(0))
     for call in world.calls:
         if call.started_at.date() == world.today and call.metering is Metering.FULL:
-            estimate[call.service.model.provider] += call_cost_usd(call) or Decimal(0)
+            estimate[call.service.space.account] += call_cost_usd(call) or Decimal(0)
     return estimate
+
+
+def _gateways(world: World) -> list[dict[str, Any]]:
+    closed = set(world.closed_days)
+    estimates: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
+    for call in world.calls:
+        gateway, model = call.service.gateway, call.service.model
+        if gateway is not None and call.started_at.date() in closed:
+            key = (gateway.account, model.provider, model.canonical)
+            estimates[key] += call_cost_usd(call) or Decimal(0)
+    names = ("account", "upstream_provider", "model", "estimated_usd")
+    return [dict(zip(names, (*key, amount), strict=True)) for key, amount in sorted(estimates.items())]
 
 
 def _events(world: World) -> dict[str, Any]:
     metered = [call for call in world.calls if call.metering is not Metering.NONE]
     full = [call for call in metered if call.metering is Metering.FULL]
-    not_context = ("output", WEB_SEARCHES)
+    not_context = ("output", WEB_SEARCHES, *PIECES.values())
+    pieces = [call for call in full if call.service.model.operation in PIECES]
     return {
         "transactions": len(metered),
         "deliveries": sum(call.deliveries for call in metered),
         "duplicates": sum(call.deliveries - 1 for call in metered),
         "usage_missing": len(metered) - len(full),
-        "unpriced": sum(not call.service.model.is_listed for call in full),
-        "priced": sum(call.service.model.is_listed for call in full),
+        "unpriced": sum(not call.is_listed for call in full),
+        "priced": sum(call.is_listed for call in full),
+        "pieces": len(pieces),
         "context_tokens": sum(
             q for call in full for name, q in call.quantities.items() if name not in not_context
         ),

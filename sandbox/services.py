@@ -6,20 +6,58 @@ What belongs here: tables of names and habits. What does not: single calls (`cal
 
 from dataclasses import dataclass
 
-from sandbox.catalogue import ACME_INTERNAL, EMBEDDING, GPT_4O, GPT_5_MINI, HAIKU, O1_PRO, SONNET, Model
+from sandbox.catalogue import (
+    ACME_INTERNAL,
+    AZURE_GPT_4O,
+    AZURE_GPT_5,
+    BEDROCK_SONNET,
+    EMBEDDING,
+    FLUX,
+    GPT_4O,
+    GPT_5_MINI,
+    HAIKU,
+    KLING,
+    NOVA_LITE,
+    NOVA_MICRO,
+    NOVA_PRO,
+    O1_PRO,
+    ROUTED_MINI,
+    ROUTED_SONNET,
+    SONNET,
+    Model,
+)
+
+ACCOUNTS = {
+    "openai": "openai",
+    "openai-europe": "openai",
+    "anthropic": "anthropic",
+    "aws_bedrock": "aws_bedrock",
+    "azure_openai": "azure_openai",
+    "openrouter": "openrouter",
+    "litellm": "litellm",
+    "piapi": "piapi",
+}
+"""The company's accounts, and the provider of each; two are of one provider."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """A project (OpenAI) or workspace (Anthropic) with the one API key its services use."""
+    """A part of an account with the one API key its services use: a project, workspace, region or team."""
 
-    provider: str
+    account: str
     project: str | None
-    """Provider's id; None is Anthropic's default workspace, which has none."""
+    """Provider's id; None where there is none, as for Anthropic's default workspace."""
     name: str
-    key: str
+    key: str | None
+    """Provider's id of the key; None where events can name none."""
     key_name: str
     is_archived: bool = False
+    region: str | None = None
+
+    @property
+    def provider(self) -> str:
+        """Whose account it is in."""
+        return ACCOUNTS[self.account]
 
 
 CODE = Space("openai", "proj_code", "Code", "key_code_ci", "code-ci")
@@ -35,7 +73,22 @@ DOCS = Space(
 )
 DEFAULT = Space("anthropic", None, "Default", "apikey_01PROTOsandbox00000000", "prototype-dev")
 
-SPACES = (CODE, CHAT, INSIGHTS, LABS, ATTIC, SEARCH, DOCS, DEFAULT)
+PROXY = Space("openai", "proj_proxy", "Proxy", "key_proxy_prod", "proxy-prod")
+EUROPE = Space("openai-europe", "proj_europe", "Europe", "key_europe_prod", "europe-prod")
+VIRGINIA = Space("aws_bedrock", None, "us-east-1", None, "bedrock-us", region="us-east-1")
+IRELAND = Space("aws_bedrock", None, "eu-west-1", None, "bedrock-eu", region="eu-west-1")
+AZURE = Space("azure_openai", "aoai-prod", "aoai-prod", None, "aoai-prod", region="eastus")
+ROUTER = Space(
+    "openrouter", "5b1f8f8e-0a6f-4d0c-9c5e-000000000001", "Default", "or-key-hash-0001", "router-prod"
+)
+MEDIA = Space("piapi", None, "acme-media", "77", "media-prod")
+PROXY_TEAM = Space("litellm", "team-mobile", "Mobile", "hash-of-the-virtual-key-0001", "mobile-app")
+"""Whom the proxy knows the callers of `PROXY` as."""
+
+SPACES = (
+    CODE, CHAT, INSIGHTS, LABS, PROXY, ATTIC, SEARCH, DOCS, DEFAULT, EUROPE, VIRGINIA, IRELAND, AZURE, ROUTER, MEDIA,
+    PROXY_TEAM,
+)  # fmt: skip
 
 CUSTOMERS = {"acme-corp": 30, "globex": 22, "initech": 18, "umbrella": 14, "acme-labs": 9, "hooli": 7}
 """Customers with their share of the calls."""
@@ -64,6 +117,15 @@ class Service:
     stream_share: float = 0.0
     carries_project: bool = True
     """Whether its events name the project or workspace."""
+    gateway: Space | None = None
+    """Whom a proxy between it and the provider knows it as."""
+    thinking_share: float = 0.0
+    """Part of the output it spends on reasoning."""
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """Accounts it needs: of the provider, and of the proxy in between."""
+        return frozenset({self.space.account} | ({self.gateway.account} if self.gateway else set()))
 
 
 REVIEW = Service(
@@ -104,9 +166,57 @@ PROTOTYPE = Service(
     HAIKU, DEFAULT, "prototype", "sketcher", "try-out", "engineering/research", "development", 5
 )  # fmt: skip
 
-METERED_SERVICES = (REVIEW, EVALUATION, TRIAGE, CONTRACTS, ANSWERS, DOCUMENTS, DIGEST, PROTOTYPE)
+MOBILE = Service(
+    GPT_4O, PROXY, "mobile", "companion", "in-app-chat", "product/mobile", "production", 9, cache_share=0.3,
+    gateway=PROXY_TEAM,
+)  # fmt: skip
+REGIONAL_CHAT = Service(
+    GPT_4O, EUROPE, "support-assistant", "triage-eu", "ticket-triage", "operations/support", "production", 6,
+    carries_project=False,
+)  # fmt: skip
+"""In the second organization; its events name that organization's key alone."""
+COUNSEL = Service(
+    BEDROCK_SONNET, VIRGINIA, "contracts", "counsel", "contract-review", "operations/legal", "production", 6,
+    cache_share=0.5, cache_write="cache_write_5m",
+)  # fmt: skip
+MODERATION = Service(
+    NOVA_PRO, VIRGINIA, "moderation", "moderator", "moderate-post", "product/community", "production", 8,
+    cache_share=0.2,
+)  # fmt: skip
+TRANSLATION = Service(
+    NOVA_LITE, IRELAND, "translation", "translator", "translate-ticket", "operations/support", "production", 8
+)  # fmt: skip
+ARCHIVE = Service(
+    NOVA_LITE, IRELAND, "translation", "archivist", "translate-archive", "operations/support", "production", 4,
+    tier="batch",
+)  # fmt: skip
+HELPDESK = Service(
+    AZURE_GPT_4O, AZURE, "helpdesk", "helper", "it-request", "operations/it", "production", 8, cache_share=0.4
+)  # fmt: skip
+PLANNING = Service(
+    AZURE_GPT_5, AZURE, "planning", "planner", "weekly-plan", "operations/planning", "production", 5,
+    cache_share=0.3, thinking_share=0.6,
+)  # fmt: skip
+SCOUTING = Service(
+    ROUTED_SONNET, ROUTER, "insights", "scout", "scan-market", "product/insights", "production", 4, cache_share=0.4
+)  # fmt: skip
+TAGGING = Service(
+    ROUTED_MINI, ROUTER, "docs", "tagger", "tag-documents", "product/knowledge", "production", 6
+)  # fmt: skip
+
+METERED_SERVICES = (
+    REVIEW, EVALUATION, TRIAGE, CONTRACTS, ANSWERS, DOCUMENTS, DIGEST, PROTOTYPE, MOBILE, REGIONAL_CHAT, COUNSEL,
+    MODERATION, TRANSLATION, ARCHIVE, HELPDESK, PLANNING, SCOUTING, TAGGING,
+)  # fmt: skip
 """Services that share the recorded calls."""
 
+COVERS = Service(FLUX, MEDIA, "studio", "illustrator", "draw-cover", "marketing/brand", "production", 0)
+TRAILERS = Service(KLING, MEDIA, "studio", "director", "cut-trailer", "marketing/brand", "production", 0)
+"""Make images and videos: metered by piece, beyond the recorded calls."""
+SHADOW = Service(
+    NOVA_MICRO, VIRGINIA, "labs", "experimenter", "labs", "engineering/research", "development", 0
+)
+"""Calls Bedrock unmetered."""
 LIVE_CHAT = Service(
     GPT_5_MINI, CHAT, "support-assistant", "live-chat", "live-chat", "operations/support", "production", 0,
     stream_share=1.0,

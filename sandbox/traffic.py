@@ -20,6 +20,8 @@ FIELD_BY_TOKEN_TYPE = {
     "cache_write_1h": "cache_write_1h_tokens",
     "output": "output_tokens",
     "web_searches": "web_searches",
+    "images": "images",
+    "tool_calls": "tool_calls",
 }
 
 
@@ -34,9 +36,7 @@ def event_of(call: Call) -> Event:
         "ended_at": call.started_at + timedelta(milliseconds=call.duration_ms),
         "duration_ms": call.duration_ms,
         "provider": service.model.provider,
-        "provider_key": service.space.key,
         "model": service.model.asked,
-        "response_model": service.model.served,
         "operation": service.model.operation,
         "is_streamed": call.is_streamed,
         "is_batch": service.tier == "batch",
@@ -56,8 +56,14 @@ def event_of(call: Call) -> Event:
         "trace_id": trace.trace_id,
         "trace_name": service.workflow,
     }
-    if service.carries_project and service.space.project is not None:
-        event["provider_project"] = service.space.project
+    known = {
+        "provider_key": service.space.key,
+        "provider_project": service.space.project if service.carries_project else None,
+        "response_model": service.model.served,
+        "region": service.space.region,
+        "reasoning_tokens": call.reasoning_tokens if call.metering is Metering.FULL else None,
+    }
+    event |= {name: value for name, value in known.items() if value is not None}
     if trace.first_event_id != call.event_id:
         event["parent_event_id"] = trace.first_event_id
     if call.metering is Metering.FULL:

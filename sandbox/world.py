@@ -5,14 +5,25 @@ from them (`ledger`), the servers that show them (`server`).
 """
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 
-from sandbox.books import Charge, Restatement, charges_of
+from sandbox.books import Charge, Restatement, as_billed, charges_beside_usage, charges_of
 from sandbox.calls import Call, Caller, Metering
 from sandbox.schedule import draw_times, midnight
-from sandbox.services import DEEP_RESEARCH, LABS_CHAT, LABS_EMBEDDINGS, LIVE_CHAT, METERED_SERVICES, REVIEW
+from sandbox.services import (
+    ACCOUNTS,
+    COVERS,
+    DEEP_RESEARCH,
+    LABS_CHAT,
+    LABS_EMBEDDINGS,
+    LIVE_CHAT,
+    METERED_SERVICES,
+    REVIEW,
+    SHADOW,
+    TRAILERS,
+)
 from sandbox.trace import Size, read_trace
 from sandbox.traffic import Event, event_of, events_of
 
@@ -25,8 +36,10 @@ LATE_CALLS = 6
 STREAMS_WITHOUT_USAGE_PER_DAY = 12
 UNMETERED_CHATS_PER_DAY = 25
 UNMETERED_EMBEDDINGS_PER_DAY = 20
+UNMETERED_BEDROCK_CALLS_PER_DAY = 9
+IMAGES_PER_DAY = 7
+VIDEOS_PER_DAY = 2
 DUPLICATE_SHARE = 0.01
-CREDIT_USD = Decimal("-3.50")
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,8 @@ class World:
     runaway_calls: tuple[Call, ...]
     """The calls of the agent over its limit, in order; also part of `calls`."""
     charges: tuple[Charge, ...]
+    accounts: tuple[str, ...]
+    """Accounts the company has."""
 
     @property
     def today(self) -> date:
@@ -63,21 +78,22 @@ class World:
         """The events of the agent over its limit, in order, to land last."""
         return [event_of(call) for call in self.runaway_calls]
 
-    def restated(self, provider: str, day: date, change: Restatement) -> "World":
-        """Return the world after `provider` restated one day of its books."""
+    def restated(self, account: str, day: date, change: Restatement) -> "World":
+        """Return the world after the provider of `account` restated one day of its books."""
         books: list[Charge] = []
         for charge in self.charges:
-            is_restated = charge.provider == provider and charge.booked_at.date() == day
+            is_restated = charge.account == account and charge.booked_at.date() == day
             after = change(charge) if is_restated else charge
             if after is not None:
                 books.append(after)
         return replace(self, charges=tuple(books))
 
 
-def build_world(days: int, seed: int, now: datetime) -> World:
+def build_world(days: int, seed: int, now: datetime, accounts: Iterable[str] = ACCOUNTS) -> World:
     """Build the world of the last `days` whole UTC days and of today up to `now`.
 
-    The same arguments give the same world.
+    The same arguments give the same world. With fewer `accounts` their services make all the recorded calls; OpenAI's
+    is always one of them.
 
     Raises:
         ValueError: If there is no whole day, or `now` has no time zone.
@@ -91,14 +107,15 @@ def build_world(days: int, seed: int, now: datetime) -> World:
     caller = Caller(rng, f"{days}/{seed}/{now.isoformat()}")
     start = midnight(now) - timedelta(days=days)
 
+    chosen = tuple(account for account in ACCOUNTS if account in {"openai", *accounts})
     sizes = _without(read_trace(), RUNAWAY_SIZES)
     late_starts = _late_midnights(start, days)
     late_count = LATE_CALLS * len(late_starts)
     ordinary, late = sizes[: len(sizes) - late_count], sizes[len(sizes) - late_count :]
 
-    calls = _ordinary_calls(caller, rng, ordinary, start, now)
+    calls = _ordinary_calls(caller, rng, ordinary, start, now, chosen)
     calls += _late_calls(caller, rng, late, late_starts)
-    calls += _extra_calls(caller, rng, sizes, start, now)
+    calls += _extra_calls(caller, rng, sizes, start, now, chosen)
     runaway = tuple(
         caller.call(DEEP_RESEARCH, size, now - timedelta(minutes=minutes))
         for size, minutes in zip(RUNAWAY_SIZES, RUNAWAY_MINUTES, strict=True)
@@ -107,8 +124,8 @@ def build_world(days: int, seed: int, now: datetime) -> World:
     calls.sort(key=lambda call: (call.started_at, call.event_id))
 
     charges = [charge for call in calls for charge in charges_of(call)]
-    charges.append(Charge("openai", start + timedelta(hours=9), CREDIT_USD))
-    return World(days, seed, now, tuple(calls), runaway, tuple(charges))
+    charges += charges_beside_usage(chosen, start + timedelta(hours=9))
+    return World(days, seed, now, tuple(calls), runaway, tuple(as_billed(charges)), chosen)
 
 
 def _without(sizes: list[Size], taken: tuple[Size, ...]) -> list[Size]:
@@ -124,11 +141,16 @@ def _late_midnights(start: datetime, days: int) -> list[datetime]:
 
 
 def _ordinary_calls(
-    caller: Caller, rng: random.Random, sizes: list[Size], start: datetime, now: datetime
+    caller: Caller,
+    rng: random.Random,
+    sizes: list[Size],
+    start: datetime,
+    now: datetime,
+    accounts: tuple[str, ...],
 ) -> list[Call]:
-    weights = [service.weight for service in METERED_SERVICES]
+    possible = [service for service in METERED_SERVICES if service.accounts <= set(accounts)]
     times = draw_times(rng, start, now, len(sizes))
-    services = rng.choices(METERED_SERVICES, weights, k=len(sizes))
+    services = rng.choices(possible, [service.weight for service in possible], k=len(sizes))
     return [
         caller.call(service, size, moment, deliveries=2 if rng.random() < DUPLICATE_SHARE else 1)
         for service, size, moment in zip(services, sizes, times, strict=True)
@@ -151,17 +173,26 @@ def _late_calls(
 
 
 def _extra_calls(
-    caller: Caller, rng: random.Random, sizes: list[Size], start: datetime, now: datetime
+    caller: Caller,
+    rng: random.Random,
+    sizes: list[Size],
+    start: datetime,
+    now: datetime,
+    accounts: tuple[str, ...],
 ) -> list[Call]:
-    """Make the calls that are billed beyond the recorded ones: nobody metered them, or not their usage."""
+    """Make the calls beyond the recorded ones: nobody metered them, or not their usage, or they use no tokens."""
     length = (now - start) / timedelta(days=1)
     kinds = (
         (LIVE_CHAT, Metering.USAGE_MISSING, STREAMS_WITHOUT_USAGE_PER_DAY),
         (LABS_CHAT, Metering.NONE, UNMETERED_CHATS_PER_DAY),
         (LABS_EMBEDDINGS, Metering.NONE, UNMETERED_EMBEDDINGS_PER_DAY),
+        (SHADOW, Metering.NONE, UNMETERED_BEDROCK_CALLS_PER_DAY),
+        (COVERS, Metering.FULL, IMAGES_PER_DAY),
+        (TRAILERS, Metering.FULL, VIDEOS_PER_DAY),
     )
     return [
         caller.call(service, rng.choice(sizes), moment, metering=metering)
         for service, metering, per_day in kinds
+        if service.accounts <= set(accounts)
         for moment in draw_times(rng, start, now, round(per_day * length))
     ]

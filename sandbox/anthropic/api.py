@@ -79,7 +79,7 @@ def _report(
     page = page_of(question(query, limits, desk.world.now), desk)
     is_wanted = wanted_charges(query)
     buckets = charges_between(
-        desk.world.charges, page.bounds, lambda charge: charge.provider == "anthropic" and is_wanted(charge)
+        desk.world.charges, page.bounds, lambda charge: charge.account == desk.account and is_wanted(charge)
     )
     return ExactJSONResponse(
         {

@@ -84,7 +84,7 @@ def _key(space: Space) -> dict[str, Any]:
         "workspace_id": space.project,
         "created_at": CREATED_AT,
         "created_by": {"id": "user_01OPS", "type": "user"},
-        "partial_key_hint": f"sk-ant-api03-...{space.key[-4:]}",
+        "partial_key_hint": f"sk-ant-api03-...{space.key_name[-4:]}",
         "status": "active",
         "expires_at": None,
     }

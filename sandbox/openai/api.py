@@ -58,10 +58,10 @@ def openai_app(desk: Desk, keys: OpenAIKeys) -> ASGIApp:
 
     async def list_projects(request: Request) -> Response:
         with_archived = request.query_params.get("include_archived") == "true"
-        return ExactJSONResponse(list_body(request.query_params, projects(with_archived)))
+        return ExactJSONResponse(list_body(request.query_params, projects(desk.account, with_archived)))
 
     async def list_project_keys(request: Request) -> Response:
-        items = project_keys(request.path_params["project"])
+        items = project_keys(desk.account, request.path_params["project"])
         if items is None:
             raise HTTPException(404)
         return ExactJSONResponse(list_body(request.query_params, items))
@@ -99,7 +99,7 @@ def _report(
     buckets = charges_between(
         desk.world.charges,
         page.bounds,
-        lambda charge: charge.provider == "openai" and is_meant(charge) and is_wanted(charge),
+        lambda charge: charge.account == desk.account and is_meant(charge) and is_wanted(charge),
     )
     return ExactJSONResponse(
         {

@@ -16,14 +16,14 @@ CREATED_AT = 1735689600
 Item = dict[str, Any]
 
 
-def projects(with_archived: bool) -> list[Item]:
+def projects(account: str, with_archived: bool) -> list[Item]:
     """List the projects."""
-    return [_project(space) for space in _spaces() if with_archived or not space.is_archived]
+    return [_project(space) for space in _spaces(account) if with_archived or not space.is_archived]
 
 
-def project_keys(project: str) -> list[Item] | None:
+def project_keys(account: str, project: str) -> list[Item] | None:
     """List the API keys of a project; None when there is no such project."""
-    return [_key(space) for space in _spaces() if space.project == project] or None
+    return [_key(space) for space in _spaces(account) if space.project == project] or None
 
 
 def list_body(query: QueryParams, items: list[Item]) -> Item:
@@ -50,8 +50,8 @@ def list_body(query: QueryParams, items: list[Item]) -> Item:
     }
 
 
-def _spaces() -> list[Space]:
-    return [space for space in SPACES if space.provider == "openai"]
+def _spaces(account: str) -> list[Space]:
+    return [space for space in SPACES if space.account == account]
 
 
 def _project(space: Space) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _key(space: Space) -> dict[str, Any]:
     }
     return {
         "object": "organization.project.api_key",
-        "redacted_value": f"sk-proj-****{space.key[-4:]}",
+        "redacted_value": f"sk-proj-****{space.key_name[-4:]}",
         "name": space.key_name,
         "created_at": CREATED_AT,
         "last_used_at": None,

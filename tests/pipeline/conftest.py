@@ -1,25 +1,54 @@
-"""A world, and homes that were prepared in it: connections added and events landed, or everything built."""
+"""Worlds, and homes that were prepared in them.
 
+The small world has two accounts, and its homes are copied for every test that breaks one: connections added and events
+landed, or everything built. The world of the demo has all of them; its home is what one run of the demo left.
+"""
+
+import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import meterhouse_sdk
 import pytest
 
+from meterhouse.cli.demo import LEDGER_FILE
 from meterhouse.connections import registry, sync
 from meterhouse.refresh import build
 from meterhouse.settings import Settings
 from sandbox.server import Sandbox
+from tests.killing import run
 
 DAYS, SEED = 4, 11
+ACCOUNTS = ("openai", "anthropic")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A finished demo: its home, what it printed on stdout and on stderr, and what is true of its world."""
+
+    settings: Settings
+    stdout: str
+    stderr: str
+    ledger: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    settings = Settings(home=tmp_path_factory.mktemp("demo") / "home")
+    outcome = run(["demo", "--days", "3", "--json"], settings)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    ledger = json.loads((settings.home_path / LEDGER_FILE).read_text())
+    return Demo(settings, outcome.stdout, outcome.stderr, ledger)
 
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(DAYS, SEED, datetime.now(UTC)) as running:
+    with Sandbox(DAYS, SEED, datetime.now(UTC), accounts=ACCOUNTS) as running:
         yield running
 
 
@@ -27,15 +56,8 @@ def sandbox() -> Iterator[Sandbox]:
 def landed_home(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Connections added and checked, every event in the landing zone; nothing pulled, loaded or built."""
     settings = Settings(home=tmp_path_factory.mktemp("landed") / "home")
-    registry.add(
-        settings, "openai", "openai", {"admin_key": sandbox.openai_keys.admin, "base_url": sandbox.openai_url}
-    )
-    registry.add(
-        settings,
-        "anthropic",
-        "anthropic",
-        {"admin_key": sandbox.anthropic_keys.admin, "base_url": sandbox.anthropic_url},
-    )
+    for access in sandbox.accesses:
+        registry.add(settings, access.provider, access.account, access.values)
     (settings.home_path / "landing").mkdir()
     meterhouse_sdk.configure(landing_url=settings.landing_zone_url, max_pending=20_000, batch_size=2_000)
     for event in [*sandbox.world.events, *sandbox.world.runaway_events]:

@@ -2,51 +2,61 @@
 
 import gzip
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from meterhouse.cli.demo.truth import REQUESTS_AT_MOST
 from meterhouse.settings import Settings
 from sandbox.anthropic.api import AnthropicKeys
+from sandbox.azure_openai.books import AzureApp
+from sandbox.litellm.api import LiteLLMKeys
 from sandbox.openai.api import OpenAIKeys
+from sandbox.openrouter.api import OpenRouterKeys
+from sandbox.services import ACCOUNTS
 from sandbox.slack import WEBHOOK_PATH
 from tests.killing import run
+from tests.pipeline.conftest import Demo
 
 SECRETS = {
     "the OpenAI admin key": OpenAIKeys().admin,
     "the Anthropic admin key": AnthropicKeys().admin,
+    "the AWS secret": "example+SECRET/0123456789abcdefghijklmnop",
+    "the Azure client secret": AzureApp().client_secret,
+    "the Azure token": AzureApp().token,
+    "the OpenRouter key": OpenRouterKeys().management,
+    "the LiteLLM key": LiteLLMKeys().admin,
+    "the PiAPI key": "piapi-0123456789abcdef-EXAMPLE",
     "the Slack webhook": WEBHOOK_PATH,
 }
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, str, str]:
-    """A finished demo: its home, what it printed on stdout and on stderr."""
-    settings = Settings(home=tmp_path_factory.mktemp("demo") / "home")
-    outcome = run(["demo", "--days", "3", "--json"], settings)
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-    return settings, outcome.stdout, outcome.stderr
-
-
-def test_the_demo_agrees_with_its_ledger_and_fires_its_alert_once(demo: tuple[Settings, str, str]) -> None:
-    _, stdout, stderr = demo
-    assert "agree to the last decimal" in stderr
-    report = json.loads(stdout)
+def test_the_demo_agrees_with_its_ledger_and_fires_its_alert_once(demo: Demo) -> None:
+    assert "agree to the last decimal" in demo.stderr
+    report = json.loads(demo.stdout)
     assert [alert["rule"] for alert in report["alerts"]] == ["average-cost-per-transaction"]
     assert Decimal(report["alerts"][0]["value"]) > Decimal("1.25")
 
 
-def test_the_report_of_afterwards_is_the_one_the_demo_printed(demo: tuple[Settings, str, str]) -> None:
-    settings, stdout, _ = demo
-    again = run(["report", "--json"], settings)
-    assert json.loads(again.stdout) == json.loads(stdout)
+def test_the_report_of_afterwards_is_the_one_the_demo_printed(demo: Demo) -> None:
+    again = run(["report", "--json"], demo.settings)
+    assert json.loads(again.stdout) == json.loads(demo.stdout)
 
 
-def test_the_demo_replaces_itself_but_never_a_real_installation(
-    demo: tuple[Settings, str, str], tmp_path: Path
-) -> None:
+def test_every_account_is_connected_and_its_requests_are_counted(demo: Demo) -> None:
+    statuses = {one["name"]: one["status"] for one in json.loads(demo.stdout)["connections"]}
+    assert statuses == dict.fromkeys(ACCOUNTS, "connected")
+    counts = {
+        account: int(count) for account, count in re.findall(r"│ (\S+) +│ connected +│ +(\d+) │", demo.stderr)
+    }
+    assert set(counts) == set(ACCOUNTS)
+    assert all(0 < count <= REQUESTS_AT_MOST for count in counts.values())
+
+
+def test_the_demo_never_replaces_a_real_installation(tmp_path: Path) -> None:
     real = Settings(home=tmp_path / "real")
     (real.home_path / "control.db").write_bytes(b"")
     refused = run(["demo"], real)
@@ -55,19 +65,16 @@ def test_the_demo_replaces_itself_but_never_a_real_installation(
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_secret_is_in_nothing_that_the_demo_leaves_behind(
-    secret: str, demo: tuple[Settings, str, str]
-) -> None:
-    settings, stdout, stderr = demo
-    needle = SECRETS[secret]
-    assert needle not in stdout + stderr
+def test_a_secret_is_in_nothing_that_the_demo_leaves_behind(secret: str, demo: Demo) -> None:
+    settings, needle = demo.settings, SECRETS[secret]
+    assert needle not in demo.stdout + demo.stderr
     assert _files_with(settings.home_path, needle.encode()) == []
     for database in (settings.warehouse_path, settings.published_path):
         assert _cells_with(database, needle) == []
 
 
-def test_the_vault_key_is_in_its_own_file_alone(demo: tuple[Settings, str, str]) -> None:
-    settings, _, _ = demo
+def test_the_vault_key_is_in_its_own_file_alone(demo: Demo) -> None:
+    settings = demo.settings
     key = settings.vault_key_path.read_text().split()[0]
     assert _files_with(settings.home_path, key.encode()) == [settings.vault_key_path]
     assert settings.vault_key_path.stat().st_mode & 0o777 == 0o600

@@ -22,6 +22,8 @@ from sandbox.cells import (
     variance_usd,
 )
 from sandbox.ledger import build_ledger
+from sandbox.world import build_world
+from tests.sandbox.conftest import NOW
 
 PARTS = ("attributed_usd", "unattributed_usd", "credits_usd", "other_usd")
 
@@ -44,7 +46,7 @@ def assert_identities(row):
 
 
 def test_identities_hold_in_every_total_and_day(ledger):
-    for row in [*ledger["totals"].values(), *ledger["daily"]]:
+    for row in [*ledger["totals"].values(), *ledger["accounts"].values(), *ledger["daily"]]:
         assert_identities(row)
 
 
@@ -57,8 +59,9 @@ def test_days_and_cells_add_up_to_the_totals(ledger):
     totals = ledger["totals"]["all"]
     for column in ("billed_usd", "metered_usd", *PARTS):
         assert sum(amount(row[column]) for row in ledger["daily"]) == amount(totals[column])
-    billed = sum(amount(row["billed_usd"]) for row in ledger["cells"]) + amount(totals["credits_usd"])
-    assert billed == amount(totals["billed_usd"])
+    used = sum(amount(row["billed_usd"]) for row in ledger["cells"])
+    assert used == sum(amount(row["billed_usd"]) for row in ledger["lines"])
+    assert used + amount(totals["credits_usd"]) + amount(totals["other_usd"]) == amount(totals["billed_usd"])
     for by in ledger["attributed_by"].values():
         assert sum(map(amount, by.values())) == pytest.approx(
             amount(totals["attributed_usd"]), abs=Decimal("1e-9")
@@ -70,23 +73,42 @@ def test_each_cause_is_the_complication_the_world_was_built_with(ledger):
     unmetered = amount(facts["unmetered_service"]["billed_usd"]) + amount(
         facts["streams_without_usage"]["billed_usd"]
     )
+    agreed = amount(facts["regional_surcharge"]["surcharge_usd"]) - amount(
+        facts["negotiated_discount"]["discount_usd"]
+    )
     assert amount(variance["quantity"]) == unmetered
-    assert amount(variance["price"]) == -amount(facts["negotiated_discount"]["discount_usd"])
+    assert amount(variance["price"]) == amount(facts["other_prices"]["difference_usd"])
+    assert abs(amount(variance["price"]) - agreed) < Decimal("0.001"), "the rest is rounding"
     assert amount(variance["unpriced"]) == amount(facts["model_without_list_price"]["billed_usd"])
     assert amount(variance["unexplained"]) == amount(variance["timing"]) == 0
-    assert (
-        amount(ledger["totals"]["openai"]["credits_usd"])
-        == amount(facts["credit"]["billed_usd"])
-        == Decimal("-3.5")
-    )
+    assert amount(ledger["totals"]["all"]["credits_usd"]) == amount(facts["credit"]["billed_usd"])
+    assert amount(ledger["totals"]["openai"]["credits_usd"]) == Decimal("-3.5")
+
+
+def test_both_accounts_of_one_provider_are_its_total(ledger):
+    both = [ledger["accounts"][name] for name in ("openai", "openai-europe")]
+    for column in ("billed_usd", "metered_usd", "provisional_usd", *PARTS):
+        assert sum(amount(one[column]) for one in both) == amount(ledger["totals"]["openai"][column])
+    assert all(amount(one["billed_usd"]) > 0 for one in both)
+
+
+def test_a_proxys_estimate_is_in_no_sum_and_is_what_is_billed_upstream(ledger):
+    assert "litellm" not in ledger["accounts"]
+    estimated = sum(amount(row["estimated_usd"]) for row in ledger["gateways"])
+    assert estimated == amount(ledger["facts"]["proxied"]["billed_usd"]) > 0
+
+
+def test_a_world_of_fewer_accounts_has_a_ledger_of_those_alone():
+    ledger = build_ledger(build_world(2, 3, NOW, accounts=("openai", "anthropic")))
+    assert set(ledger["accounts"]) == {"openai", "anthropic"}
+    assert ledger["gateways"] == []
+    assert (ledger["events"]["context_tokens"], ledger["events"]["pieces"]) == (18_059_974, 0)
 
 
 def test_late_bookings_are_the_timing_of_the_two_days_they_touch(ledger):
     late = ledger["facts"]["late_booking"]
     timing = {
-        row["day"]: amount(row["variance"]["timing"])
-        for row in ledger["daily"]
-        if row["provider"] == "openai"
+        row["day"]: amount(row["variance"]["timing"]) for row in ledger["daily"] if row["account"] == "openai"
     }
     gained = {day for day, value in timing.items() if value > 0}
     assert gained == set(late["booked_on"])
@@ -98,7 +120,7 @@ def test_late_bookings_are_the_timing_of_the_two_days_they_touch(ledger):
 
 def test_every_complication_is_present(ledger):
     for name, fact in ledger["facts"].items():
-        if name == "credit":
+        if name in ("credit", "not_usage"):
             assert fact["calls"] == 0
         else:
             assert fact["calls"] > 0, name
@@ -107,8 +129,8 @@ def test_every_complication_is_present(ledger):
 def test_counts_of_events_belong_together(ledger, running):
     events = ledger["events"]
     assert (events["context_tokens"], events["generated_tokens"]) == (18_059_974, 245_896)
-    assert events["priced"] + events["unpriced"] == 8_819
-    assert events["transactions"] == 8_819 + events["usage_missing"]
+    assert events["priced"] + events["unpriced"] == 8_819 + events["pieces"]
+    assert events["transactions"] == 8_819 + events["usage_missing"] + events["pieces"]
     assert events["deliveries"] == events["transactions"] + events["duplicates"]
     assert events["deliveries"] == len(running.world.events) + len(running.world.runaway_events)
 

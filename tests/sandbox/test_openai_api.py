@@ -43,7 +43,7 @@ def ledger_cells(sandbox):
     return {
         (row["day"], row["project"], row["model"], row["token_type"], row["tier"]): row
         for row in sandbox.ledger["cells"]
-        if row["provider"] == "openai" and row["billed_quantity"]
+        if row["account"] == "openai" and row["billed_quantity"]
     }
 
 
@@ -68,7 +68,7 @@ def test_cost_pages_add_up_to_every_cell_of_the_ledger(sandbox, openai):
     cells = ledger_cells(sandbox)
     assert billed == {key: Decimal(row["billed_usd"]) for key, row in cells.items()}
     assert quantities == {key: row["billed_quantity"] for key, row in cells.items()}
-    total = sandbox.ledger["totals"]["openai"]
+    total = sandbox.ledger["accounts"]["openai"]
     assert credits_usd == Decimal(total["credits_usd"])
     assert sum(billed.values()) + credits_usd == Decimal(total["billed_usd"])
 
@@ -251,7 +251,7 @@ def test_projects_and_their_keys_are_listed_page_by_page(openai):
         after = {"after": body["last_id"]}
         if not body["has_more"]:
             break
-    assert ids == ["proj_code", "proj_chat", "proj_insights", "proj_labs", "proj_attic"]
+    assert ids == ["proj_code", "proj_chat", "proj_insights", "proj_labs", "proj_proxy", "proj_attic"]
     active = exact(openai.get("/organization/projects"))["data"]
     assert [project["id"] for project in active] == ids[:-1]
     keys = exact(openai.get("/organization/projects/proj_code/api_keys"))["data"]

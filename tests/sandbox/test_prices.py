@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from genai_prices import Usage, calc_price
 
+from meterhouse.pricing.import_genai_prices import PROVIDERS, listed_models
 from sandbox.catalogue import MODELS, unit_price_usd
 
 USAGE_FIELDS = {
@@ -14,7 +15,7 @@ USAGE_FIELDS = {
     "cache_write_5m": "cache_write_tokens",
     "output": "output_tokens",
 }
-LISTED = [(model, token_type) for model in MODELS if model.is_listed for token_type in model.list_prices]
+LISTED = [(model, token_type) for model in MODELS if model.is_listed() for token_type in model.list_prices]
 
 
 @pytest.mark.parametrize(("model", "token_type"), LISTED, ids=lambda part: getattr(part, "canonical", part))
@@ -29,11 +30,14 @@ def test_list_prices_are_the_published_ones(model, token_type):
             counts["input_tokens"] = tokens
     price = calc_price(
         Usage(**counts),
-        model.served,
-        provider_id=model.provider,
+        (model.served or model.asked)
+        .rpartition(":inference-profile/")[2]
+        .replace("us.anthropic", "global.anthropic"),
+        provider_id=PROVIDERS[model.provider],
         genai_request_timestamp=datetime(2026, 11, 20, tzinfo=UTC),
     )
-    assert price.model.id == model.canonical
+    names = {name for name, listed in listed_models(model.provider) if listed.id == price.model.id}
+    assert names == {model.canonical}
     assert price.total_price == tokens * unit_price_usd(model, model.list_prices, token_type, "standard")
 
 
@@ -44,7 +48,7 @@ def test_batch_costs_half_the_list_price():
 
 
 def test_the_private_model_has_no_list_price():
-    (private,) = [model for model in MODELS if not model.is_listed]
+    (private,) = [model for model in MODELS if not model.is_listed() and model.operation == "chat"]
     with pytest.raises(ValueError, match="no price for input of acme-internal-ft"):
         unit_price_usd(private, private.list_prices, "input", "standard")
     assert unit_price_usd(private, private.private_prices, "input", "standard") == Decimal("0.00000375")

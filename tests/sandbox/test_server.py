@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from sandbox.server import Sandbox
+from sandbox.services import ACCOUNTS
 from tests.sandbox.conftest import NOW
 
 ROOT = Path(__file__).parent.parent.parent
@@ -29,17 +30,21 @@ def test_it_runs_alone_and_prints_where_everything_is():
     with subprocess.Popen(
         [sys.executable, "-m", "sandbox", "--days", "1"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
-        openai_url, openai_admin, _, anthropic_url, anthropic_admin, _, webhook = (
-            process.stdout.readline().split()[-1] for _ in range(7)
-        )
+        told = {}
+        while "slack webhook" not in told:
+            name, _, value = process.stdout.readline().rstrip("\n").partition(": ")
+            assert name, "it ended before it had said everything"
+            told[name] = value
         openai = httpx.get(
-            f"{openai_url}/organization/projects", headers={"Authorization": f"Bearer {openai_admin}"}
+            f"{told['openai base_url']}/organization/projects",
+            headers={"Authorization": f"Bearer {told['openai admin_key']}"},
         )
         anthropic = httpx.get(
-            f"{anthropic_url}/v1/organizations/me",
-            headers={"x-api-key": anthropic_admin, "anthropic-version": "2023-06-01"},
+            f"{told['anthropic base_url']}/v1/organizations/me",
+            headers={"x-api-key": told["anthropic admin_key"], "anthropic-version": "2023-06-01"},
         )
-        slack = httpx.post(webhook, json={"text": "hello"})
+        slack = httpx.post(told["slack webhook"], json={"text": "hello"})
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert [answer.status_code for answer in (openai, anthropic, slack)] == [200, 200, 200]
+    assert {name.partition(" ")[0] for name in told} == {*ACCOUNTS, "slack"}

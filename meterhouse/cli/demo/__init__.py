@@ -2,9 +2,10 @@
 
 It does what a user would do, in that order: connect providers, meter calls with the SDK, let the alert rules
 judge, run the main Dagster job, read the report. The world's servers are the sandbox; everything else is the
-product itself.
+product itself. What belongs here: these steps. What does not: comparing with the ledger (`truth.py`).
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -13,20 +14,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import duckdb
 import meterhouse_sdk
 import typer
 from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from meterhouse.alerts.judge import watch
+from meterhouse.cli.demo.truth import REQUESTS_AT_MOST, AccountTruth, accounts_of, disagreements
 from meterhouse.cli.output import WRONG, JsonFlag, errors_in_words, print_json
-from meterhouse.cli.report import rendered
+from meterhouse.cli.report import STATUS_COLOURS, rendered, usd
 from meterhouse.cli.up import dagster_environment
 from meterhouse.connections import registry
 from meterhouse.errors import MeterhouseError, UsageError
@@ -36,6 +37,8 @@ from meterhouse.settings import PROJECT_ROOT, Settings
 from sandbox.server import Sandbox
 
 ALERT_SECONDS = 20.0
+LEDGER_FILE = "demo-ledger.json"
+"""File in the home with what is true of the demo's world, to hold against any mart."""
 
 _OUT = Console(highlight=False)
 _ERR = Console(stderr=True, highlight=False)
@@ -43,7 +46,7 @@ _ERR = Console(stderr=True, highlight=False)
 
 @errors_in_words()
 def demo(
-    days: Annotated[int, typer.Option(min=2, max=60, help="Whole days of history in the world.")] = 7,
+    days: Annotated[int, typer.Option(min=2, max=30, help="Whole days of history in the world.")] = 7,
     seed: Annotated[int, typer.Option(help="Another seed makes another world.")] = 7,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the world's servers up after the report, until Ctrl-C.")
@@ -62,57 +65,23 @@ def demo(
             rules_file=PROJECT_ROOT / "alert_rules.yaml",
             slack_webhook_url=sandbox.slack_webhook_url,  # type: ignore[arg-type]
         )
+        (home / LEDGER_FILE).write_text(json.dumps(sandbox.ledger, indent=1))
         _connect(settings, sandbox)
         _meter_history(settings, sandbox)
         alert_seconds = _meter_live(settings, sandbox)
         _run_main_job(settings)
         answer = build_report(settings)
-        faults = disagreements(answer, sandbox.ledger) + _lost_calls(settings, sandbox.ledger)
+        accounts = accounts_of(settings, sandbox.ledger)
+        faults = disagreements(settings, sandbox.ledger, accounts)
         if is_json:
             print_json(answer)
         else:
             _OUT.print(rendered(answer, ["provider"]))
-        _conclude(settings, alert_seconds, faults, time.monotonic() - started)
+        _conclude(settings, accounts, alert_seconds, faults, time.monotonic() - started)
         if keep:
             _stay(sandbox)
     if faults:
         raise typer.Exit(WRONG)
-
-
-def disagreements(answer: dict[str, Any], ledger: dict[str, Any]) -> list[str]:
-    """Every number of the report that is not, to the last decimal, what the world's ledger says."""
-    truth = ledger["totals"]["all"]
-    names = ("billed", "attributed", "unattributed", "credits", "other", "metered", "provisional")
-    pairs = [(name, answer[name], truth[f"{name}_usd"]) for name in names]
-    pairs += [
-        (f"variance {cause}", answer["variance"][cause], truth["variance"][cause])
-        for cause in truth["variance"]
-    ]
-    billed = {row["provider"]: row["billed"] for row in answer["rows"]}
-    pairs += [
-        (f"billed by {name}", billed.get(name, Decimal(0)), total["billed_usd"])
-        for name, total in ledger["totals"].items()
-        if name != "all"
-    ]
-    faults = [
-        f"{name}: the report says {found}, the ledger {expected}"
-        for name, found, expected in pairs
-        if found != Decimal(expected)
-    ]
-    fired = len([alert for alert in answer["alerts"] if alert["rule"] == "average-cost-per-transaction"])
-    if fired != len(ledger["alerts"]):
-        faults.append(f"alerts: {fired} fired, the ledger has {len(ledger['alerts'])}")
-    return faults
-
-
-def _lost_calls(settings: Settings, ledger: dict[str, Any]) -> list[str]:
-    with duckdb.connect(settings.published_path, read_only=True) as marts:
-        found = marts.execute(
-            "select count(*), sum(total_input_tokens), sum(total_output_tokens) from marts.fct_transactions"
-        ).fetchone()
-    names = ("transactions", "context_tokens", "generated_tokens")
-    expected = tuple(ledger["events"][name] for name in names)
-    return [] if found == expected else [f"{names}: the marts say {found}, the ledger {expected}"]
 
 
 @contextmanager
@@ -151,13 +120,11 @@ def _step(number: int, text: str) -> None:
 
 
 def _connect(settings: Settings, sandbox: Sandbox) -> None:
-    _step(1, "Connecting OpenAI and Anthropic (on loopback), proving what each key may read")
-    accounts = {
-        "openai": {"admin_key": sandbox.openai_keys.admin, "base_url": sandbox.openai_url},
-        "anthropic": {"admin_key": sandbox.anthropic_keys.admin, "base_url": sandbox.anthropic_url},
-    }
-    for provider, values in accounts.items():
-        registry.add(settings, provider, f"{provider}-demo", values)
+    names = [access.account for access in sandbox.accesses]
+    _step(1, f"Connecting {len(names)} accounts (on loopback), proving what each key may read")
+    for access in sandbox.accesses:
+        registry.add(settings, access.provider, access.account, access.values)
+    _ERR.print(f"      {escape(', '.join(names))}")
 
 
 def _meter_history(settings: Settings, sandbox: Sandbox) -> None:
@@ -219,12 +186,27 @@ def _run_main_job(settings: Settings) -> None:
         raise MeterhouseError("The main job failed.", f"Its log is {log}.")
 
 
-def _conclude(settings: Settings, alert_seconds: float, faults: list[str], seconds: float) -> None:
-    _step(5, "Checking every total against the world's ledger of truth")
+def _conclude(
+    settings: Settings,
+    accounts: list[AccountTruth],
+    alert_seconds: float,
+    faults: list[str],
+    seconds: float,
+) -> None:
+    _step(5, "Checking report and marts against the world's ledger of truth")
+    _ERR.print(_table(accounts))
+    _ERR.print(
+        f"      Each first sync asks for 30 days of history, in at most {REQUESTS_AT_MOST} requests an account.",
+        soft_wrap=True,
+    )
     for fault in faults:
         _ERR.print(f"      [red]DISAGREES[/red] {escape(fault)}")
     if not faults:
-        _ERR.print("      [green]Report and ledger agree to the last decimal.[/green]")
+        _ERR.print(
+            "      [green]Marts and ledger agree to the last decimal[/green]: per account, and per provider, model and "
+            "token type.",
+            soft_wrap=True,
+        )
     _ERR.print(
         f"      Alert: {alert_seconds:.2f} s from event file to Slack message. All of it took {seconds:.0f} s."
     )
@@ -241,10 +223,27 @@ Look next{hint}:
     )
 
 
+def _table(accounts: list[AccountTruth]) -> Table:
+    """The accounts, and whether their amounts are the ledger's; in cents for reading, compared in full."""
+    table = Table("account", "status", header_style="bold")
+    for column in ("requests", "billed USD", "metered USD", "the ledger's"):
+        table.add_column(column, justify="right")
+    for one in accounts:
+        table.add_row(
+            one.connection,
+            f"[{STATUS_COLOURS[one.status]}]{one.status}[/]",
+            str(one.request_count),
+            usd(one.billed_usd),
+            usd(one.metered_usd),
+            "[green]equal[/green]" if one.is_true else "[red]differ[/red]",
+        )
+    table.add_section()
+    table.add_row("all", "", str(sum(one.request_count for one in accounts)))
+    return table
+
+
 def _stay(sandbox: Sandbox) -> None:
-    _ERR.print(
-        f"\nThe world stays up: OpenAI {sandbox.openai_url}, Anthropic {sandbox.anthropic_url}. Ctrl-C ends it."
-    )
+    _ERR.print(f"\nThe world stays up on {sandbox.url}. Ctrl-C ends it.")
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

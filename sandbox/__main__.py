@@ -20,7 +20,7 @@ def main() -> None:
     with Sandbox(chosen.days, chosen.seed, datetime.now(UTC), port=chosen.port) as sandbox:
         for access in sandbox.accesses:
             for name, value in access.values.items():
-                sys.stdout.write(f"{access.account} {name}: {value}\n")
+                sys.stdout.write(f"{access.account} {name}: {' '.join(value.splitlines())}\n")
         for name, value in (
             ("openai project key", sandbox.openai_keys.project),
             ("anthropic application key", sandbox.anthropic_keys.application),

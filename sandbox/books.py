@@ -20,11 +20,14 @@ NOT_USAGE = (
     ("aws_bedrock", "credit", Decimal("-0.7500000000")),
     ("aws_bedrock", "tax", Decimal("0.1900000000")),
     ("aws_bedrock", "adjustment", Decimal("-0.1234567891")),
+    ("google", "credit", Decimal("-0.4")),
     ("azure_openai", "adjustment", Decimal("-0.25")),
 )
 """What is booked beside usage on the first day, by account."""
-BILL_DIGITS = {"aws_bedrock": Decimal("1e-10")}
+BILL_DIGITS = {"aws_bedrock": Decimal("1e-10"), "google": Decimal("1e-6")}
 """Providers that round each line of their bill, and to what; the others show every digit."""
+HOURLY_BILLS = frozenset({"google"})
+"""Providers of these whose lines are of an hour; the others' are of a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +100,15 @@ def charges_beside_usage(accounts: Iterable[str], booked_at: datetime) -> list[C
 def as_billed(charges: Iterable[Charge]) -> list[Charge]:
     """Round the lines of the bills that are rounded: what a line loses or gains stands in its last charge.
 
-    A line is a day of a token type of a model in a region.
+    A line is a day, or an hour, of a token type of a model in a region.
     """
     billed = list(charges)
     lines: dict[tuple[object, ...], list[int]] = {}
     for place, charge in enumerate(billed):
         if charge.provider in BILL_DIGITS and charge.is_usage:
-            day = charge.booked_at.date()
-            key = (charge.account, day, charge.region, charge.model, charge.token_type, charge.tier)
+            hour = hour_of(charge.booked_at)
+            period = hour if charge.provider in HOURLY_BILLS else hour.date()
+            key = (charge.account, period, charge.region, charge.model, charge.token_type, charge.tier)
             lines.setdefault(key, []).append(place)
     for places in lines.values():
         exact = sum((billed[place].amount_usd for place in places), Decimal(0))
@@ -112,6 +116,11 @@ def as_billed(charges: Iterable[Charge]) -> list[Charge]:
         rounded = exact.quantize(BILL_DIGITS[last.provider], ROUND_HALF_UP)
         billed[places[-1]] = replace(last, amount_usd=last.amount_usd + rounded - exact)
     return billed
+
+
+def hour_of(moment: datetime) -> datetime:
+    """Start of the hour of a moment."""
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def repriced(factor: Decimal) -> Restatement:

@@ -114,6 +114,14 @@ ROUTED_MINI = Model(
     "openai/gpt-4.1-mini-2025-04-14", "OpenAI", _prices(input="0.40", cache_read="0.10", output="1.60"),
     listed_tiers=_STANDARD,
 )  # fmt: skip
+GEMINI_FLASH = Model(
+    "google", "gemini-2.5-flash", "gemini-2.5-flash", "gemini-2.5-flash", "Gemini 2.5 Flash", "Gemini 2.5 Flash",
+    _prices(input="0.30", cache_read="0.03", output="2.50"), listed_tiers=_STANDARD,
+)  # fmt: skip
+GEMINI_PRO = Model(
+    "google", "gemini-2.5-pro", "publishers/google/models/gemini-2.5-pro", None, "Gemini 2.5 Pro", "Gemini 2.5 Pro",
+    _prices(input="1.25", cache_read="0.125", output="10"), listed_tiers=_STANDARD,
+)  # fmt: skip
 FLUX = Model(
     "piapi", "flux", "flux", None, "txt2img", "Flux", _prices(), _prices(images="15000"), operation="image"
 )  # fmt: skip
@@ -124,7 +132,7 @@ KLING = Model(
 
 MODELS = (
     GPT_4O, GPT_5_MINI, O1_PRO, EMBEDDING, ACME_INTERNAL, SONNET, HAIKU, BEDROCK_SONNET, NOVA_PRO, NOVA_LITE,
-    NOVA_MICRO, AZURE_GPT_4O, AZURE_GPT_5, ROUTED_SONNET, ROUTED_MINI, FLUX, KLING,
+    NOVA_MICRO, AZURE_GPT_4O, AZURE_GPT_5, ROUTED_SONNET, ROUTED_MINI, GEMINI_FLASH, GEMINI_PRO, FLUX, KLING,
 )  # fmt: skip
 
 

@@ -26,6 +26,9 @@ from sandbox.azure_openai.api import azure_openai_app
 from sandbox.azure_openai.books import AzureDesk
 from sandbox.azure_openai.of_world import SUBSCRIPTION, azure_books
 from sandbox.faults import Desk
+from sandbox.google.api import google_app
+from sandbox.google.books import DETAILED_EXPORT, GoogleDesk
+from sandbox.google.of_world import google_books
 from sandbox.ledger import build_ledger
 from sandbox.litellm.api import LiteLLMDesk, LiteLLMKeys, litellm_app
 from sandbox.litellm.of_world import litellm_books
@@ -35,7 +38,7 @@ from sandbox.openrouter.api import OpenRouterDesk, OpenRouterKeys, openrouter_ap
 from sandbox.openrouter.of_world import openrouter_books
 from sandbox.piapi.api import PiAPIDesk, piapi_app
 from sandbox.piapi.of_world import piapi_books
-from sandbox.services import ACCOUNTS
+from sandbox.services import ACCOUNTS, VERTEX
 from sandbox.slack import BOT_TOKEN, WEBHOOK_PATH, SlackDesk, slack_app
 from sandbox.world import World, build_world
 
@@ -77,6 +80,7 @@ class Sandbox:
         self.openai_europe = Desk(self.world, "openai-europe")
         self.anthropic = Desk(self.world, "anthropic")
         self.aws_bedrock = BedrockDesk(bedrock_books(self.world), self.world.now)
+        self.google = GoogleDesk(google_books(self.world))
         self.azure_openai = AzureDesk(azure_books(self.world))
         self.openrouter = OpenRouterDesk(openrouter_books(self.world))
         self.litellm = LiteLLMDesk(litellm_books(self.world))
@@ -95,6 +99,7 @@ class Sandbox:
                 Mount("/openai", openai_app(self.openai, self.openai_keys)),
                 Mount("/openai-europe", openai_app(self.openai_europe, self.openai_europe_keys)),
                 Mount("/anthropic", anthropic_app(self.anthropic, self.anthropic_keys)),
+                Mount("/google", google_app(self.google)),
                 Mount("/azure", azure_openai_app(self.azure_openai)),
                 Mount("/openrouter", openrouter_app(self.openrouter, self.openrouter_keys)),
                 Mount("/litellm", litellm_app(self.litellm, self.litellm_keys)),
@@ -171,6 +176,13 @@ class Sandbox:
                 "access_key_id": self.aws_bedrock.user.access_key_id,
                 "secret_access_key": self.aws_bedrock.user.secret_access_key,
                 "endpoint_url": self.aws_url,
+            },
+            "google": {
+                "service_account_json": self.google.account.key_file(f"{self.url}/google/token"),
+                "table": DETAILED_EXPORT,
+                "monitored_projects": VERTEX.project or "",
+                "bigquery_url": f"{self.url}/google",
+                "monitoring_url": f"{self.url}/google",
             },
             "azure_openai": {
                 "tenant_id": azure.tenant_id,

@@ -13,6 +13,8 @@ from sandbox.catalogue import (
     BEDROCK_SONNET,
     EMBEDDING,
     FLUX,
+    GEMINI_FLASH,
+    GEMINI_PRO,
     GPT_4O,
     GPT_5_MINI,
     HAIKU,
@@ -32,6 +34,7 @@ ACCOUNTS = {
     "openai-europe": "openai",
     "anthropic": "anthropic",
     "aws_bedrock": "aws_bedrock",
+    "google": "google",
     "azure_openai": "azure_openai",
     "openrouter": "openrouter",
     "litellm": "litellm",
@@ -78,6 +81,7 @@ EUROPE = Space("openai-europe", "proj_europe", "Europe", "key_europe_prod", "eur
 VIRGINIA = Space("aws_bedrock", None, "us-east-1", None, "bedrock-us", region="us-east-1")
 IRELAND = Space("aws_bedrock", None, "eu-west-1", None, "bedrock-eu", region="eu-west-1")
 AZURE = Space("azure_openai", "aoai-prod", "aoai-prod", None, "aoai-prod", region="eastus")
+VERTEX = Space("google", "ml-prod", "ml-prod", None, "vertex-prod", region="europe-west4")
 ROUTER = Space(
     "openrouter", "5b1f8f8e-0a6f-4d0c-9c5e-000000000001", "Default", "or-key-hash-0001", "router-prod"
 )
@@ -86,8 +90,8 @@ PROXY_TEAM = Space("litellm", "team-mobile", "Mobile", "hash-of-the-virtual-key-
 """Whom the proxy knows the callers of `PROXY` as."""
 
 SPACES = (
-    CODE, CHAT, INSIGHTS, LABS, PROXY, ATTIC, SEARCH, DOCS, DEFAULT, EUROPE, VIRGINIA, IRELAND, AZURE, ROUTER, MEDIA,
-    PROXY_TEAM,
+    CODE, CHAT, INSIGHTS, LABS, PROXY, ATTIC, SEARCH, DOCS, DEFAULT, EUROPE, VIRGINIA, IRELAND, VERTEX, AZURE, ROUTER,
+    MEDIA, PROXY_TEAM,
 )  # fmt: skip
 
 CUSTOMERS = {"acme-corp": 30, "globex": 22, "initech": 18, "umbrella": 14, "acme-labs": 9, "hooli": 7}
@@ -204,9 +208,18 @@ TAGGING = Service(
     ROUTED_MINI, ROUTER, "docs", "tagger", "tag-documents", "product/knowledge", "production", 6
 )  # fmt: skip
 
+ASSISTANT = Service(
+    GEMINI_FLASH, VERTEX, "workspace", "assistant", "answer-mail", "operations/office", "production", 9,
+    cache_share=0.4, thinking_share=0.3,
+)  # fmt: skip
+ANALYST = Service(
+    GEMINI_PRO, VERTEX, "insights", "analyst", "quarterly-analysis", "product/insights", "production", 4,
+    cache_share=0.3, thinking_share=0.6,
+)  # fmt: skip
+
 METERED_SERVICES = (
     REVIEW, EVALUATION, TRIAGE, CONTRACTS, ANSWERS, DOCUMENTS, DIGEST, PROTOTYPE, MOBILE, REGIONAL_CHAT, COUNSEL,
-    MODERATION, TRANSLATION, ARCHIVE, HELPDESK, PLANNING, SCOUTING, TAGGING,
+    MODERATION, TRANSLATION, ARCHIVE, HELPDESK, PLANNING, SCOUTING, TAGGING, ASSISTANT, ANALYST,
 )  # fmt: skip
 """Services that share the recorded calls."""
 

@@ -21,9 +21,9 @@ from meterhouse.settings import Settings, child_environment
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run(arguments: list[str], settings: Settings) -> subprocess.CompletedProcess[str]:
+def run(arguments: list[str], settings: Settings, seconds: float = 240) -> subprocess.CompletedProcess[str]:
     """Run a command of the product to its end."""
-    return _python(["-m", "tests.killing", "-", "-", "1", *arguments], settings)
+    return _python(["-m", "tests.killing", "-", "-", "1", *arguments], settings, seconds)
 
 
 def killed_at(
@@ -36,7 +36,9 @@ def killed_at(
     )
 
 
-def _python(arguments: list[str], settings: Settings) -> subprocess.CompletedProcess[str]:
+def _python(
+    arguments: list[str], settings: Settings, seconds: float = 240
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
@@ -44,7 +46,7 @@ def _python(arguments: list[str], settings: Settings) -> subprocess.CompletedPro
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=seconds,
     )
 
 

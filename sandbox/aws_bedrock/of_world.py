@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from sandbox.aws_bedrock.books import BedrockBooks, BilledLine, MetricPoint
-from sandbox.books import Charge
+from sandbox.books import Charge, hour_of
 from sandbox.catalogue import BEDROCK_SONNET, Model
 from sandbox.world import World
 
@@ -84,7 +84,7 @@ def _points(world: World) -> list[MetricPoint]:
         service = call.service
         if service.space.account != ACCOUNT or service.tier == "batch":
             continue
-        hour = call.started_at.replace(minute=0, second=0, microsecond=0)
+        hour = hour_of(call.started_at)
         place = (service.space.region or "", service.model.asked.rpartition("/")[2])
         sums[*place, "Invocations", hour] += 1
         for token_type, quantity in call.quantities.items():

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from sandbox.azure_openai.books import Account, AzureBooks, CostLine, Deployment, TokenCount
-from sandbox.books import Charge
+from sandbox.books import Charge, hour_of
 from sandbox.catalogue import AZURE_GPT_4O, AZURE_GPT_5, Model
 from sandbox.services import AZURE
 from sandbox.world import World
@@ -79,7 +79,7 @@ def _counts(world: World) -> list[TokenCount]:
         model = call.service.model
         if call.service.space is not AZURE:
             continue
-        hour = call.started_at.replace(minute=0, second=0, microsecond=0)
+        hour = hour_of(call.started_at)
         output = call.quantities.get("output", 0)
         sums[hour, model, "ProcessedPromptTokens"] += sum(call.quantities.values()) - output
         sums[hour, model, "GeneratedTokens"] += output

@@ -25,6 +25,8 @@ from tests.killing import run
 
 DAYS, SEED = 4, 11
 ACCOUNTS = ("openai", "anthropic")
+DEMO_SECONDS = 900
+"""When a demo hangs; on two quiet cores it takes a tenth of it."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Demo:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     settings = Settings(home=tmp_path_factory.mktemp("demo") / "home")
-    outcome = run(["demo", "--days", "3", "--json"], settings)
+    outcome = run(["demo", "--days", "3", "--json"], settings, seconds=DEMO_SECONDS)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     ledger = json.loads((settings.home_path / LEDGER_FILE).read_text())
     return Demo(settings, outcome.stdout, outcome.stderr, ledger)

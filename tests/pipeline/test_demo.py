@@ -13,13 +13,16 @@ from meterhouse.cli.demo.truth import REQUESTS_AT_MOST
 from meterhouse.settings import Settings
 from sandbox.anthropic.api import AnthropicKeys
 from sandbox.azure_openai.books import AzureApp
+from sandbox.google.books import ServiceAccount
 from sandbox.litellm.api import LiteLLMKeys
 from sandbox.openai.api import OpenAIKeys
 from sandbox.openrouter.api import OpenRouterKeys
 from sandbox.services import ACCOUNTS
 from sandbox.slack import WEBHOOK_PATH
 from tests.killing import run
-from tests.pipeline.conftest import Demo
+from tests.pipeline.conftest import DEMO_SECONDS, Demo
+
+pytestmark = pytest.mark.timeout(DEMO_SECONDS)
 
 SECRETS = {
     "the OpenAI admin key": OpenAIKeys().admin,
@@ -27,6 +30,7 @@ SECRETS = {
     "the AWS secret": "example+SECRET/0123456789abcdefghijklmnop",
     "the Azure client secret": AzureApp().client_secret,
     "the Azure token": AzureApp().token,
+    "the Google token": ServiceAccount().token,
     "the OpenRouter key": OpenRouterKeys().management,
     "the LiteLLM key": LiteLLMKeys().admin,
     "the PiAPI key": "piapi-0123456789abcdef-EXAMPLE",

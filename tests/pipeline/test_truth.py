@@ -12,7 +12,9 @@ from meterhouse.settings import Settings
 from sandbox.server import Sandbox
 from sandbox.services import ACCOUNTS
 from tests.killing import run
-from tests.pipeline.conftest import Demo
+from tests.pipeline.conftest import DEMO_SECONDS, Demo
+
+pytestmark = pytest.mark.timeout(DEMO_SECONDS)
 
 CAUSES = ("timing", "quantity", "price", "unpriced", "unexplained")
 TRACE = {"context": 18_059_974, "generated": 245_896, "calls": 8_819}

@@ -1,13 +1,13 @@
 """The ledger of truth: every number the marts and the report must reach, worked out from the world alone.
 
-What belongs here: summing the matched cells of the whole days into totals, as plain JSON with decimal text.
-What does not: the rules inside a cell (`cells`) and the sizes of single complications (`facts`).
+What belongs here: which charges and calls meet, and what is summed. What does not: the rules inside a cell (`cells`),
+adding up (`sums`) and the sizes of single complications (`facts`).
 
 Today is never billed here: it has an estimate, metered cost at list price.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -17,7 +17,6 @@ from sandbox.books import Charge
 from sandbox.calls import PIECES, Call, Metering
 from sandbox.catalogue import WEB_SEARCHES, Model, unit_price_usd
 from sandbox.cells import (
-    CAUSES,
     Billed,
     Cell,
     Match,
@@ -32,6 +31,7 @@ from sandbox.cells import (
 )
 from sandbox.facts import call_cost_usd, expected_alerts, usd, world_facts
 from sandbox.services import ACCOUNTS
+from sandbox.sums import Beside, as_text, daily, lines_of, sum_of, total_of
 from sandbox.world import World
 
 BILLED_WITHOUT_MODEL = frozenset({WEB_SEARCHES})
@@ -67,10 +67,10 @@ def build_ledger(world: World) -> dict[str, Any]:
     ]
     matches = matched((_billed(charge) for charge in charges if charge.is_usage), metered)
     rows = list(_match_rows(matches))
-    beside = _Beside(charges)
+    beside = Beside(charges)
     provisional = _provisional(world)
     accounts = {
-        account: _total(
+        account: total_of(
             [row for row in rows if row["account"] == account],
             beside.credits_usd(account),
             beside.other_usd(account),
@@ -80,56 +80,24 @@ def build_ledger(world: World) -> dict[str, Any]:
         if account not in GATEWAYS
     }
     totals = {
-        provider: _sum_of(total for account, total in accounts.items() if ACCOUNTS[account] == provider)
+        provider: sum_of(total for account, total in accounts.items() if ACCOUNTS[account] == provider)
         for provider in dict.fromkeys(ACCOUNTS[account] for account in accounts)
     }
     cells = _cell_rows(charges, metered)
     return {
         "days": {"closed": [day.isoformat() for day in world.closed_days], "today": world.today.isoformat()},
-        "totals": _text(totals | {"all": _sum_of(accounts.values())}),
-        "accounts": _text(accounts),
-        "daily": _text(_daily(rows, beside)),
-        "attributed_by": _text(_attributed_by(matches)),
-        "lines": _text(_lines(cells)),
-        "cells": _text(cells),
-        "matches": _text(rows),
-        "gateways": _text(_gateways(world)),
+        "totals": as_text(totals | {"all": sum_of(accounts.values())}),
+        "accounts": as_text(accounts),
+        "daily": as_text(daily(rows, beside)),
+        "attributed_by": as_text(_attributed_by(matches)),
+        "lines": as_text(lines_of(cells)),
+        "cells": as_text(cells),
+        "matches": as_text(rows),
+        "gateways": as_text(_gateways(world)),
         "events": _events(world),
         "facts": world_facts(world),
         "alerts": expected_alerts(world),
     }
-
-
-class _Beside:
-    """What is billed beside usage, by account and day."""
-
-    def __init__(self, charges: Iterable[Charge]) -> None:
-        self._charges = [charge for charge in charges if not charge.is_usage]
-
-    @property
-    def days(self) -> set[tuple[str, date]]:
-        """Accounts and days that have any."""
-        return {(charge.account, charge.booked_at.date()) for charge in self._charges}
-
-    def credits_usd(self, account: str, day: date | None = None) -> Decimal:
-        """Credits of an account, on a day or on all."""
-        return self._sum(account, day, is_credit=True)
-
-    def other_usd(self, account: str, day: date | None = None) -> Decimal:
-        """Taxes, fees and adjustments of an account, on a day or on all."""
-        return self._sum(account, day, is_credit=False)
-
-    def _sum(self, account: str, day: date | None, is_credit: bool) -> Decimal:
-        return sum(
-            (
-                charge.amount_usd
-                for charge in self._charges
-                if charge.account == account
-                and day in (None, charge.booked_at.date())
-                and (charge.category == "credit") == is_credit
-            ),
-            Decimal(0),
-        )
 
 
 def _cell(account: str, model: Model, day: date, token_type: str, tier: str) -> Cell:
@@ -208,68 +176,6 @@ def _cell_rows(charges: list[Charge], metered: list[Metered]) -> list[dict[str, 
     ]
 
 
-def _lines(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    columns = (
-        "billed_usd", "billed_quantity", "metered_priced_quantity", "metered_unpriced_quantity", "metered_usd"
-    )  # fmt: skip
-    sums: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for cell in cells:
-        key = (cell["provider"], cell["model"] or "", cell["token_type"])
-        row = sums.setdefault(key, {name: cell[name] for name in ("provider", "model", "token_type")})
-        for column in columns:
-            row[column] = row.get(column, 0) + cell[column]
-    return [sums[key] for key in sorted(sums)]
-
-
-def _total(
-    rows: Iterable[dict[str, Any]], credits_usd: Decimal, other_usd: Decimal, provisional_usd: Decimal
-) -> dict[str, Any]:
-    rows = list(rows)
-
-    def total(column: str) -> Decimal:
-        return sum((row[column] for row in rows), Decimal(0))
-
-    return {
-        "billed_usd": total("billed_usd") + credits_usd + other_usd,
-        "attributed_usd": total("attributed_usd"),
-        "unattributed_usd": total("unattributed_usd"),
-        "credits_usd": credits_usd,
-        "other_usd": other_usd,
-        "metered_usd": total("metered_usd"),
-        "variance": {cause: sum((row["variance"][cause] for row in rows), Decimal(0)) for cause in CAUSES},
-        "provisional_usd": provisional_usd,
-    }
-
-
-def _sum_of(totals: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The sum of totals, name by name."""
-    first, *others = totals
-    for other in others:
-        first = {
-            name: _sum_of((value, other[name])) if isinstance(value, dict) else value + other[name]
-            for name, value in first.items()
-        }
-    return first
-
-
-def _daily(rows: list[dict[str, Any]], beside: _Beside) -> list[dict[str, Any]]:
-    keys = sorted({(row["account"], row["day"]) for row in rows} | beside.days)
-    return [
-        {
-            "provider": ACCOUNTS[account],
-            "account": account,
-            "day": day,
-            **_total(
-                [row for row in rows if (row["account"], row["day"]) == (account, day)],
-                beside.credits_usd(account, day),
-                beside.other_usd(account, day),
-                Decimal(0),
-            ),
-        }
-        for account, day in keys
-    ]
-
-
 def _attributed_by(matches: dict[MatchKey, Match]) -> dict[str, dict[str, Decimal]]:
     sums: dict[str, dict[str, Fraction]] = {name: defaultdict(Fraction) for name in Owner._fields}
     for match in matches.values():
@@ -321,14 +227,3 @@ def _events(world: World) -> dict[str, Any]:
         "web_searches": sum(call.quantities.get(WEB_SEARCHES, 0) for call in full),
         "cost_usd": usd(sum((call_cost_usd(call) or Decimal(0) for call in full), Decimal(0))),
     }
-
-
-def _text(value: Any) -> Any:
-    """Amounts and days as text, all the way down."""
-    if isinstance(value, dict):
-        return {name: _text(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_text(part) for part in value]
-    if isinstance(value, Decimal):
-        return usd(value)
-    return value.isoformat() if isinstance(value, date) else value

@@ -71,12 +71,40 @@ def call(number, customer, **tokens):
     }
 
 
+OF_AN_ACCOUNT = {"connection": None, "provider_project": None, "input_tokens": 1}
+OWN_NAMES = (
+    ("azure_openai", "chat", None, "gpt-4o"),
+    ("azure_openai", "chat", "gpt-4o-mini-2024-07-18", "gpt-4o-mini"),
+    ("azure_openai", "twice", None, "twice"),
+    (
+        "aws_bedrock",
+        "arn:aws:bedrock:us-east-1:1:application-inference-profile/ab12",
+        None,
+        "nova-pro",
+    ),
+    ("aws_bedrock", "ab12", None, "nova-pro"),
+)
+"""Provider, name as called, name in the answer, and the model it is; a name of two models stays as it is."""
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory):
     """A day of OpenAI's bill, of OpenRouter's and of LiteLLM's estimates of the same OpenAI calls, built."""
     path = tmp_path_factory.mktemp("gateways") / "warehouse.duckdb"
-    raw.create(path, ("openai", "openrouter", "litellm"))
-    raw.add_connections(path, "c-openai", "c-openrouter", "c-litellm")
+    raw.create(path, ("openai", "openrouter", "litellm", "azure_openai", "aws_bedrock"))
+    raw.add_connections(path, "c-openai", "c-openrouter", "c-litellm", "c-azure_openai", "c-aws_bedrock")
+    with raw.connect(path) as connection:
+        connection.execute(
+            "insert into raw_azure_openai.deployments by name select 'c-azure_openai' as connection_id,"
+            " unnest(['/a', '/a', '/b']) as account_id, unnest(['Chat', 'twice', 'twice']) as name,"
+            " unnest(['gpt-4o', 'gpt-4o', 'o4-mini']) as model_name"
+        )
+        connection.execute(
+            "insert into raw_aws_bedrock.inference_profiles by name select 'c-aws_bedrock' as connection_id,"
+            " timestamptz '2026-10-05' as observed_at, 'arn:aws:bedrock:us-east-1:1:application-inference-profile/ab12'"
+            " as inference_profile_arn, 'ab12' as inference_profile_id, 'us-east-1' as region,"
+            """ '["arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0"]' as models"""
+        )
     bill = {"amount_value": "2.50", "amount_currency": "usd", "line_item": "gpt-4o-2024-08-06, input"}
     raw.pull(path, "c-openai", "costs", DAY, [bill])
     lines = [
@@ -111,6 +139,10 @@ def warehouse(tmp_path_factory):
     events = [
         call(1, "acme", input_tokens=3000, cache_read_tokens=500, output_tokens=0),
         call(2, "umbra", input_tokens=1000, output_tokens=1125),
+        *(
+            call(number, None, **OF_AN_ACCOUNT, provider=provider, model=model, response_model=answered)
+            for number, (provider, model, answered, _) in enumerate(OWN_NAMES, 3)
+        ),
     ]
     raw.load_events(path, events, 1)
     assert raw.dbt(path, "seed") == []
@@ -255,3 +287,12 @@ def test_money_that_is_no_number_fails_loudly(tmp_path, connection, report, line
     raw.add_connections(path, connection)
     raw.pull(path, connection, report, DAY, [line])
     assert test in raw.dbt(path, "build", "--select", "gateway_upstreams", f"stg_{provider}__{report}")
+
+
+def test_names_of_ones_own_are_the_model_behind_them_unless_the_answer_says_it(warehouse):
+    found = raw.rows(
+        warehouse,
+        "select requested_model, served_model, model from marts.fct_transactions"
+        " where provider in ('azure_openai', 'aws_bedrock') order by event_id",
+    )
+    assert [tuple(row.values()) for row in found] == [names[1:] for names in OWN_NAMES]

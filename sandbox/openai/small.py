@@ -12,7 +12,7 @@ from sandbox.small import SmallServer, first_day, small_world
 
 def small_server(now: datetime, seed: int) -> SmallServer:
     """The account and its server."""
-    desk, keys = Desk(small_world(now, seed)), OpenAIKeys()
+    desk, keys = Desk(small_world(now, seed), "openai"), OpenAIKeys()
 
     def restate() -> None:
         desk.world = desk.world.restated("openai", first_day(now), repriced(Decimal(2)))

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import simplejson
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from meterhouse.events.dialects import litellm, otlp, revenium
+from meterhouse.events.dialects import litellm, otlp, otlp_spans, revenium
 from meterhouse.events.dialects.foreign import Unreadable
 from meterhouse.events.dialects.registry import items_of_file
 from tests.events.making import read
@@ -99,7 +101,7 @@ def test_every_instrumentation_tells_the_same_call(span):
     else:
         assert tokens(event) == [8, 4012, 0, 0, 4]
     assert "hi" not in json.dumps(event["metadata"], default=str).split('"')
-    (protobuf_event,) = otlp.events(otlp.document_of_protobuf(otlp_protobuf(span)))
+    (protobuf_event,) = otlp.events(otlp_spans.document_of_protobuf(otlp_protobuf(span)))
     assert {**protobuf_event, "metadata": None} == {**event, "metadata": None}
 
 
@@ -134,7 +136,7 @@ def test_spans_that_are_no_calls_are_left_out():
     agent = {**SPANS[0], "attributes": SPANS[0]["attributes"] | {"gen_ai.operation.name": "invoke_agent"}}
     query = {**SPANS[0], "attributes": {"db.system": "postgresql"}}
     document = otlp_document(agent, query)
-    assert (list(otlp.events(document)), otlp.span_count(document)) == ([], 2)
+    assert (list(otlp.events(document)), otlp_spans.span_count(document)) == ([], 2)
 
 
 def test_attributes_meant_for_us_say_whom_the_call_is_for():
@@ -333,6 +335,44 @@ def test_litellms_standard_payload_holds_cached_tokens_in_its_prompt_tokens():
     assert row["started_at"].isoformat() == "2026-11-23T09:04:49.250000+00:00"
     assert row["client_cost_usd"] == Decimal("0.0036191")
     assert json.loads(row["metadata"])["cost_center"] == "42"
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.decimals(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(value=JSON, dice=st.integers(0, 10**6))
+def test_whatever_a_field_holds_a_payload_is_an_event_or_says_why_not(value, dice):
+    completion, span = COMPLETION | OF_COMPLETION, _span(SPANS[0])
+    spoiled = {
+        "revenium": completion | {sorted(completion)[dice % len(completion)]: value},
+        "litellm": STANDARD | {sorted(STANDARD)[dice % len(STANDARD)]: value},
+        "otlp": otlp_document(SPANS[0]) | {},
+    }
+    spoiled["otlp"]["resourceSpans"][0]["scopeSpans"][0]["spans"][0] = span | {
+        sorted(span)[dice % len(span)]: value
+    }
+    for dialect, payload in spoiled.items():
+        text = simplejson.dumps(payload, use_decimal=True).encode()
+        assert len(items_of_file(dialect, text)) == 1 or dialect == "otlp"
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "-1e999999999", "1e30", "0.5"])
+def test_a_number_of_any_size_costs_no_memory(number):
+    for text in (
+        simplejson.dumps(STANDARD | {"startTime": "N", "prompt_tokens": "N", "metadata": {}}),
+        simplejson.dumps(STANDARD | {"completion_tokens": "N", "metadata": {}}),
+    ):
+        (item,) = items_of_file("litellm", text.replace('"N"', number).encode())
+        assert item.unfit
 
 
 def test_litellms_own_cache_answers_without_a_call_and_its_zero_cost_says_nothing():

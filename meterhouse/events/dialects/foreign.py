@@ -55,7 +55,11 @@ _TIERS = {
     **dict.fromkeys(("flex", "flex_discount"), "flex"),
     "batch": "batch",
 }
+_BEYOND = Decimal(10**18)
+_LAST_SECOND = Decimal(6 * 10**10)
 _KEPT_CHARACTERS = 3000
+_MALFORMED = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
+"""What reading a payload raises whose fields are not of the kinds they should be."""
 _LONGEST_METADATA_TEXT = 1000
 
 
@@ -109,6 +113,10 @@ def event_of(payload: Any, read: Callable[[dict[str, Any]], NativeEvent | None])
         return read(payload) if isinstance(payload, dict) else payload
     except UndecidableError as error:
         return Unreadable(payload, str(error))
+    except _MALFORMED as error:
+        return Unreadable(
+            payload, f"a field is of the wrong kind ({type(error).__name__}: {str(error)[:100]})"
+        )
 
 
 def native_line(event: Any) -> str:
@@ -179,7 +187,7 @@ def count_of(value: Any) -> int | None:
         return None
     try:
         number = Decimal(str(value))
-        if number == int(number):
+        if abs(number) < _BEYOND and number == int(number):
             return int(number)
     except (InvalidOperation, ValueError, OverflowError):
         pass
@@ -195,8 +203,6 @@ def decimal_of(value: Any) -> Decimal | None:
 
 
 def _from_epoch(seconds: Decimal) -> str:
-    try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(seconds * 1_000_000))
-    except OverflowError:
+    if not abs(seconds) < _LAST_SECOND:
         return str(seconds)
-    return moment.isoformat()
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(seconds * 1_000_000))).isoformat()

@@ -7,16 +7,11 @@ Two spans of one call, which an SDK and an instrumentation write beside each oth
 response id; the one that says more of the usage is taken. Prompts and answers are left behind.
 """
 
-import base64
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from meterhouse.events.dialects.foreign import (
     ATTRIBUTION,
@@ -29,6 +24,7 @@ from meterhouse.events.dialects.foreign import (
     provider_of,
     tier_of,
 )
+from meterhouse.events.dialects.otlp_spans import attributes, map_of, spans
 
 _MODEL = (
     "gen_ai.request.model",
@@ -123,26 +119,8 @@ _CONTENT = (
 _OWN = ("meterhouse.", "traceloop.association.properties.")
 _EXCLUSIVE_SCOPES = ("openlit",)
 _WITHOUT_CACHE = ("anthropic", "aws_bedrock")
+_LONGEST_SECONDS = 10**6
 _ERROR_CODES = (2, "STATUS_CODE_ERROR")
-
-
-def document_of_protobuf(body: bytes) -> dict[str, Any]:
-    """An export request in protobuf as the document that OTLP/JSON would be.
-
-    Raises:
-        UndecidableError: It is no export request.
-    """
-    request = ExportTraceServiceRequest()
-    try:
-        request.ParseFromString(body)
-    except DecodeError:
-        raise UndecidableError("the body is no OTLP export request in protobuf") from None
-    document: dict[str, Any] = MessageToDict(request)
-    for _, _, span in _spans(document):
-        for name in ("traceId", "spanId", "parentSpanId"):
-            if name in span:
-                span[name] = base64.b64decode(span[name]).hex()
-    return document
 
 
 def events(document: Any) -> Iterator[Any]:
@@ -152,7 +130,7 @@ def events(document: Any) -> Iterator[Any]:
         if not isinstance(one, dict):
             yield one
             continue
-        for resource, scope, span in _spans(one):
+        for resource, scope, span in spans(one):
             found = event_of(span, partial(_event, resource, scope))
             if not isinstance(found, dict):
                 if found is not None:
@@ -168,25 +146,10 @@ def events(document: Any) -> Iterator[Any]:
     yield from (event for _, event in by_id.values())
 
 
-def span_count(document: Any) -> int:
-    """How many spans an export request holds, calls or not."""
-    return sum(1 for one in objects(document) if isinstance(one, dict) for _ in _spans(one))
-
-
-def _spans(
-    document: Mapping[str, Any],
-) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], dict[str, Any]]]:
-    for resource_spans in _list(document.get("resourceSpans")):
-        resource = _attributes(_map(resource_spans.get("resource")))
-        for scope_spans in _list(resource_spans.get("scopeSpans")):
-            for span in _list(scope_spans.get("spans")):
-                yield resource, _map(scope_spans.get("scope")), span
-
-
 def _event(
     resource: Mapping[str, Any], scope: Mapping[str, Any], span: Mapping[str, Any]
 ) -> NativeEvent | None:
-    said = _attributes(span)
+    said = attributes(span)
     operation = str(_first(said, _OPERATION) or "").lower()
     has_usage = _first(said, _INPUT) is not None or _first(said, _OUTPUT) is not None
     if operation in _PARENTS or not (has_usage or operation in _OPERATIONS):
@@ -194,7 +157,7 @@ def _event(
     provider = provider_of(_first(said, _PROVIDER))
     response_id = said.get("gen_ai.response.id") or said.get("llm.response.id") or _id_in_output(said)
     span_id, trace_id = span.get("spanId"), span.get("traceId")
-    status = _map(span.get("status"))
+    status = map_of(span.get("status"))
     is_failed = status.get("code") in _ERROR_CODES or said.get("error.type") is not None
     started, ended = span.get("startTimeUnixNano"), span.get("endTimeUnixNano")
     own = {**_own(resource), **_own(said)}
@@ -206,7 +169,9 @@ def _event(
         "started_at": _moment(started),
         "ended_at": _moment(ended),
         "duration_ms": (int(ended) - int(started)) // 1_000_000 if started and ended else None,
-        "time_to_first_token_ms": int(first_chunk * 1000) if first_chunk is not None else None,
+        "time_to_first_token_ms": count_of(round(first_chunk * 1000))
+        if first_chunk is not None and first_chunk < _LONGEST_SECONDS
+        else None,
         "provider": provider,
         "model": _first(said, _MODEL),
         "response_model": _first(said, _SERVED),
@@ -229,12 +194,12 @@ def _event(
 
 def _quantities(said: Mapping[str, Any], scope: Mapping[str, Any], provider: Any) -> NativeEvent:
     raw = _json(said.get("gen_ai.usage.raw"))
-    into, outof = _map(raw.get("prompt_tokens_details")), _map(raw.get("completion_tokens_details"))
+    into, outof = map_of(raw.get("prompt_tokens_details")), map_of(raw.get("completion_tokens_details"))
     total_input, output = _count(said, _INPUT), _count(said, _OUTPUT)
     cache_read = _count(said, _CACHE_READ, into.get("cached_tokens", raw.get("cache_read_input_tokens")))
     written = _count(said, _CACHE_WRITE, raw.get("cache_creation_input_tokens"))
     written_1h = _count(
-        said, _CACHE_WRITE_1H, _map(raw.get("cache_creation")).get("ephemeral_1h_input_tokens")
+        said, _CACHE_WRITE_1H, map_of(raw.get("cache_creation")).get("ephemeral_1h_input_tokens")
     )
     media = {field: _count(said, names) for field, names in _MEDIA.items()}
     cached = (cache_read or 0) + (written or 0)
@@ -299,25 +264,6 @@ def _own(attributes: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _attributes(holder: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(one.get("key")): _value(_map(one.get("value"))) for one in _list(holder.get("attributes"))}
-
-
-def _value(value: Mapping[str, Any]) -> Any:
-    for kind, content in value.items():
-        if kind == "intValue":
-            return int(content)
-        if kind == "arrayValue":
-            return [_value(one) for one in _list(_map(content).get("values"))]
-        if kind == "kvlistValue":
-            return {
-                str(one.get("key")): _value(_map(one.get("value")))
-                for one in _list(_map(content).get("values"))
-            }
-        return decimal_of(content) if kind == "doubleValue" else content
-    return None
-
-
 def _id_in_output(said: Mapping[str, Any]) -> Any:
     """The response id where only the whole answer is written down, as OpenInference does."""
     return (
@@ -349,14 +295,6 @@ def _moment(nanoseconds: Any) -> str | None:
 
 def _json(text: Any) -> Mapping[str, Any]:
     try:
-        return _map(json.loads(text)) if isinstance(text, str) else _map(text)
+        return map_of(json.loads(text)) if isinstance(text, str) else map_of(text)
     except ValueError:
         return {}
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from meterhouse.events.dialects import otlp
+from meterhouse.events.dialects import otlp, otlp_spans
 from meterhouse.events.dialects.foreign import UndecidableError, item_of
 from meterhouse.gateway import metrics
 from meterhouse.gateway.bodies import content_type_of
@@ -33,12 +33,14 @@ async def post_traces(request: Request) -> Response:
     def items_of(body: bytes) -> pl.DataFrame:
         try:
             document = (
-                otlp.document_of_protobuf(body) if is_protobuf else simplejson.loads(body, use_decimal=True)
+                otlp_spans.document_of_protobuf(body)
+                if is_protobuf
+                else simplejson.loads(body, use_decimal=True)
             )
         except (UndecidableError, ValueError, RecursionError) as error:
             raise ProblemError(HTTPStatus.BAD_REQUEST, f"The body cannot be read: {error}.") from None
         items = [item_of(event) for event in otlp.events(document)]
-        metrics.IGNORED_SPANS.inc(max(0, otlp.span_count(document) - len(items)))
+        metrics.IGNORED_SPANS.inc(max(0, otlp_spans.span_count(document) - len(items)))
         return items_from(items)
 
     return _answer(await verdicts_on(request, "otlp", "otlp", items_of), is_protobuf)

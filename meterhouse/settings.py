@@ -46,6 +46,9 @@ class Settings(BaseSettings):
         default=None, description="Fernet key(s), comma separated, newest first; default a key file."
     )
     rules_file: Path = Field(default=Path("alert_rules.yaml"), description="The alert rules.")
+    price_overrides_file: Path | None = Field(
+        default=None, description="Negotiated prices, discounts, private models and aliases (docs/prices.md)."
+    )
     slack_webhook_url: SecretStr | None = Field(
         default=None, description="Slack incoming webhook for the channel `slack`."
     )

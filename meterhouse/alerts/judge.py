@@ -30,6 +30,7 @@ from meterhouse.events.landing import (
 )
 from meterhouse.events.reader import read_landing_file
 from meterhouse.pricing.book import PriceBook, load_price_book
+from meterhouse.pricing.overrides_file import OverridesError
 from meterhouse.pricing.price import price_events
 from meterhouse.settings import Settings
 
@@ -76,7 +77,7 @@ class _Bench:
     rules: list[Rule]
     book: PriceBook
     zone: LandingZone
-    rules_stamp: int | None
+    rules_stamp: list[int | None]
     done: set[str] = field(default_factory=set)
     not_before: dict[str, float] = field(default_factory=dict)
 
@@ -86,6 +87,7 @@ def judge_new_files(settings: Settings) -> Judgement:
 
     Raises:
         RulesError: The rules file is wrong.
+        OverridesError: The price overrides are wrong.
         LandingZoneError: The landing zone cannot be used.
         ControlDatabaseError: The control database cannot be used.
     """
@@ -105,7 +107,7 @@ def watch(settings: Settings, seconds: float, poll_seconds: float = 0.1) -> str:
     """For some seconds, judge each event file as it lands and deliver its messages; any number may watch at once.
 
     Files of the current and the last hour come first, older ones that were never judged in between. Nothing that goes
-    wrong with one file, the landing zone or a channel ends the watch; a change of the rules file does.
+    wrong with one file, the landing zone or a channel ends the watch; a change of the rules or of prices does.
 
     Args:
         settings: Where the installation lives.
@@ -118,7 +120,7 @@ def watch(settings: Settings, seconds: float, poll_seconds: float = 0.1) -> str:
     outcome = Judgement()
     try:
         bench = _open(settings) if settings.rules_file.exists() else None
-    except (RulesError, LandingZoneError) as error:
+    except (RulesError, OverridesError, LandingZoneError) as error:
         _note(outcome, str(error))
         _deliver(settings, outcome)
         return str(outcome)
@@ -154,15 +156,15 @@ def _watch(bench: _Bench, outcome: Judgement, deadline: float, poll_seconds: flo
 def _open(settings: Settings) -> _Bench:
     stamp = _rules_stamp(settings)
     rules = load_rules(settings.rules_file)
-    return _Bench(settings, rules, load_price_book(), open_landing_zone(settings), stamp)
+    return _Bench(
+        settings, rules, load_price_book(settings.price_overrides_file), open_landing_zone(settings), stamp
+    )
 
 
-def _rules_stamp(settings: Settings) -> int | None:
-    """When the rules file was last changed; None when there is none."""
-    try:
-        return settings.rules_file.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
+def _rules_stamp(settings: Settings) -> list[int | None]:
+    """When the rules file and the price overrides were last changed; None for one that is not there."""
+    files = (settings.rules_file, settings.price_overrides_file)
+    return [file.stat().st_mtime_ns if file is not None and file.exists() else None for file in files]
 
 
 def _recent_hours() -> list[str]:

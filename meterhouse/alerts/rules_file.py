@@ -4,7 +4,6 @@ What belongs here: lines, and words for faults. What does not: what a rule means
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 
 from meterhouse.alerts.rules import Rule
 from meterhouse.errors import MeterhouseError
+from meterhouse.marked_yaml import YamlFault, child_of, line_of, read_document, repeated_keys
 
 NOT_BUILT_KEYS = {
     "period": "calendar budgets are not built yet; use window for a rolling one",
@@ -32,7 +32,6 @@ NOT_BUILT_KEYS = {
 NOT_BUILT_METRICS = ("cost_per_trace",)
 
 _KEYS = tuple(Rule.model_fields)
-_MERGE = "tag:yaml.org,2002:merge"
 
 
 class RulesError(MeterhouseError):
@@ -41,17 +40,6 @@ class RulesError(MeterhouseError):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults), "Mend the rules file, then run `meterhouse alerts check`.")
         self.faults = faults
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with decimals kept as the text they are written in."""
-
-
-def _as_written(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
-    return loader.construct_scalar(node)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:float", _as_written)
 
 
 def load_rules(path: Path) -> list[Rule]:
@@ -77,10 +65,10 @@ def parse_rules(text: str, name: str) -> list[Rule]:
     faults: list[tuple[int, str]] = []
     rules: list[tuple[int, Rule]] = []
     for node, data in _rule_nodes(text, name):
-        faults += [(line, f"the key {key!r} stands twice.") for key, line in _repeated_keys(node)]
+        faults += [(line, f"the key {key!r} stands twice.") for key, line in repeated_keys(node)]
         read = _read_rule(data, node)
         if isinstance(read, Rule):
-            rules.append((_line(_child(node, "name")), read))
+            rules.append((line_of(child_of(node, "name")), read))
         else:
             faults += read
     counts = Counter(rule.name for _, rule in rules)
@@ -120,35 +108,25 @@ def _rule_nodes(text: str, name: str) -> list[tuple[yaml.Node, Any]]:
         RulesError: The text is no YAML, or holds something else.
     """
     try:
-        loader = _Loader(text)
-        root = loader.get_single_node()
-        if root is None:
-            return []
-        data = loader.construct_document(root)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "it is not YAML"
-        raise RulesError(
-            [f"{name}:{mark.line + 1 if mark else 1}: the YAML cannot be read: {problem}."]
-        ) from None
-    except ValueError as error:
-        raise RulesError(
-            [f"{name}:1: the YAML holds a value that cannot be read: {error}; put it in quotes."]
-        ) from None
+        root, data = read_document(text)
+    except YamlFault as fault:
+        raise RulesError([f"{name}:{fault.line}: {fault}"]) from None
+    if root is None:
+        return []
     if isinstance(data, dict) and list(data) == ["rules"]:
-        root, data = _child(root, "rules"), data["rules"]
+        root, data = child_of(root, "rules"), data["rules"]
     if data is None:
         return []
     if not isinstance(data, list):
         shape = 'the file must hold a list of rules, or "rules:" with a list below it.'
-        raise RulesError([f"{name}:{_line(root)}: {shape}"])
+        raise RulesError([f"{name}:{line_of(root)}: {shape}"])
     return list(zip(root.value, data, strict=True))
 
 
 def _read_rule(data: Any, node: yaml.Node) -> Rule | list[tuple[int, str]]:
     """The rule, or line and sentence of each of its faults."""
     if not isinstance(data, dict):
-        return [(_line(node), "a rule must be a mapping with name, metric, window and when.")]
+        return [(line_of(node), "a rule must be a mapping with name, metric, window and when.")]
     title = f"rule {data['name']!r}" if isinstance(data.get("name"), str) else "the rule"
     try:
         return Rule.model_validate(data)
@@ -164,8 +142,8 @@ def _explain(
 ) -> tuple[int, str]:
     place, found = ".".join(part for part in path if isinstance(part, str) and part != "[key]"), node
     for part in path:
-        found = _child(found, part)
-    line = _line(found)
+        found = child_of(found, part)
+    line = line_of(found)
     last = str(path[-1]) if path else ""
     value = found.value if isinstance(found, yaml.ScalarNode) else None
     if kind == "missing":
@@ -194,33 +172,3 @@ def _unknown_key(path: tuple[int | str, ...]) -> str:
     return f"unknown key {key!r}; " + (
         f"did you mean {near[0]!r}?" if near else f"a rule has {', '.join(_KEYS)}."
     )
-
-
-def _child(node: yaml.Node, part: int | str) -> yaml.Node:
-    """The value below a key or index; the node itself where there is none."""
-    if isinstance(node, yaml.MappingNode):
-        return next((value for key, value in node.value if key.value == str(part)), node)
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        child: yaml.Node = node.value[part]
-        return child
-    return node
-
-
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
-
-
-def _repeated_keys(node: yaml.Node, depth: int = 3) -> Iterator[tuple[str, int]]:
-    """Keys that stand twice in a rule, its `where` or a condition of it: YAML would silently keep the last."""
-    if not isinstance(node, yaml.MappingNode) or depth == 0:
-        return
-    counts = Counter(str(key.value) for key, _ in node.value if key.tag != _MERGE)
-    yield from ((key, _line(_last(node, key))) for key, count in counts.items() if count > 1)
-    for _, value in node.value:
-        yield from _repeated_keys(value, depth - 1)
-
-
-def _last(node: yaml.MappingNode, key: str) -> yaml.Node:
-    """The last occurrence of a key."""
-    found: yaml.Node = [name for name, _ in node.value if str(name.value) == key][-1]
-    return found

@@ -22,6 +22,7 @@ COMMANDS = {
     "build": "meterhouse.cli.pipeline:build",
     "report": "meterhouse.cli.report:report",
     "alerts": "meterhouse.cli.alerts:alerts_app",
+    "prices": "meterhouse.cli.prices:prices_app",
     "doctor": "meterhouse.cli.doctor:doctor",
     "keys": "meterhouse.cli.keys:keys_app",
     "gateway": "meterhouse.cli.gateway:gateway",

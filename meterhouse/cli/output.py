@@ -37,7 +37,7 @@ _STDERR = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 def print_json(answer: Any) -> None:
     """The machine answer: money as decimal text, times as RFC 3339 UTC."""
-    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False, default=_plain))
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False, default=plain))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str | None = None) -> None:
@@ -149,7 +149,8 @@ def _shown(cell: Any) -> str:
     return str(cell)
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A value of ours in JSON: money as decimal text, times as RFC 3339 UTC."""
     if isinstance(value, datetime):
         return rfc3339(value)
     if isinstance(value, date):

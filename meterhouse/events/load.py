@@ -100,7 +100,7 @@ def load_partition(settings: Settings, partition: str) -> LoadResult:
         due = [file for file, _ in ledger.to_load(transaction, files, settings.settle_seconds, now)]
     if not due:
         return LoadResult(partition)
-    book = load_price_book()
+    book = load_price_book(settings.price_overrides_file)
     with _spool_folder(settings) as folder:
         spooled = []
         for file in due:

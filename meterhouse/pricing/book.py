@@ -1,29 +1,46 @@
 """The price book: list prices by provider, model, tier, token type and context threshold, dated.
 
-What belongs here: reading the seeds and shaping them for look-up. What does not: pricing (`price.py`), or
-where the seeds come from (`import_genai_prices.py`).
+What belongs here: reading the seeds and shaping them for look-up. What does not: pricing (`price.py`), where the
+seeds come from (`import_genai_prices.py`), or what an installation has negotiated (`overrides.py`).
 
-A sheet is all prices of one provider, model and tier from `valid_from` to `valid_to`; a later sheet
+A sheet is all prices of one provider, model, tier and region from `valid_from` to `valid_to`; a later sheet
 replaces it whole. Within a sheet each context threshold is a full price list, in force for the whole
-request once its input tokens exceed the threshold.
+request once its input tokens exceed the threshold. `region` is empty for the price of everywhere.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
 
 from meterhouse.events.schema import BUCKETS
+from meterhouse.pricing.overrides import BASE, with_overrides
+from meterhouse.pricing.overrides_file import BEGINNING_OF_TIME, END_OF_TIME, Overrides, load_overrides
 from meterhouse.settings import PROJECT_ROOT
 
 SEEDS_FOLDER = PROJECT_ROOT / "dbt_project" / "seeds"
 UNIT_PRICE = pl.Decimal(38, 18)
 """USD per single unit."""
 
-BEGINNING_OF_TIME = datetime(1, 1, 1, tzinfo=UTC)
-END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
-_SHEET = ["provider", "model", "tier", "valid_from", "valid_to", "price_version"]
+_TIME = pl.Datetime("us", "UTC")
+PRICE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "provider": pl.String,
+    "model": pl.String,
+    "tier": pl.String,
+    "region": pl.String,
+    "token_type": pl.String,
+    "above_input_tokens": pl.Int64,
+    "valid_from": _TIME,
+    "valid_to": _TIME,
+    "unit_price_usd": UNIT_PRICE,
+    "price_version": pl.String,
+    "source": pl.String,
+    "source_version": pl.String,
+    "retrieved_at": _TIME,
+}
+"""Columns of `PriceBook.prices`."""
+_SHEET = ["provider", "model", "tier", "region", "valid_from", "valid_to", "price_version"]
 _PRICE_ENDING = "_unit_price_usd"
 _TOKEN_TYPES = [bucket.token_type for bucket in BUCKETS]
 
@@ -32,55 +49,76 @@ _TOKEN_TYPES = [bucket.token_type for bucket in BUCKETS]
 class PriceBook:
     """The price book, shaped for look-up.
 
-    `sheets`: one row per sheet, `sheet`, `provider`, `model`, `tier`, `valid_from`, `valid_to`,
-    `price_version`, sorted by `valid_from`. `price_lists`: one row per sheet and threshold, `sheet`,
-    `above_input_tokens` (-1 for the base), and one unit price column per token type of an event, sorted by
-    threshold. `aliases`: see `models.py`.
+    `prices`: one row per price (`PRICE_SCHEMA`). `sheets`: one row per sheet, `sheet`, `provider`, `model`, `tier`,
+    `region`, `valid_from`, `valid_to`, `price_version`, sorted by `valid_from`. `price_lists`: one row per sheet and
+    threshold, `sheet`, `above_input_tokens` (-1 for the base), and one unit price column per token type of an event,
+    sorted by threshold. `aliases`: see `models.py`.
     """
 
+    prices: pl.DataFrame
     sheets: pl.DataFrame
     price_lists: pl.DataFrame
     aliases: pl.DataFrame
 
 
-def load_price_book(folder: Path = SEEDS_FOLDER) -> PriceBook:
-    """Read `price_book.csv` and `model_aliases.csv` of a folder.
+def load_price_book(overrides_file: Path | None = None, folder: Path = SEEDS_FOLDER) -> PriceBook:
+    """Read `price_book.csv` and `model_aliases.csv` of a folder, and the overrides above them.
 
     Raises:
         ValueError: a row has no readable price or time, or two rows give one price.
+        OverridesError: The overrides cannot be read, or something in them is wrong.
     """
     prices = pl.read_csv(folder / "price_book.csv", infer_schema=False)
     aliases = pl.read_csv(folder / "model_aliases.csv", infer_schema=False)
-    return price_book(prices, aliases)
+    return price_book(prices, aliases, load_overrides(overrides_file))
 
 
-def price_book(prices: pl.DataFrame, aliases: pl.DataFrame) -> PriceBook:
-    """Shape a price book from the seeds' columns as text.
+def price_book(prices: pl.DataFrame, aliases: pl.DataFrame, overrides: Overrides | None = None) -> PriceBook:
+    """Shape a price book from the seeds' columns as text, with the overrides above them.
 
     Raises:
         ValueError: a row has no readable price or time, or two rows give one price.
+        OverridesError: An override names a model that no price is known for.
     """
+    typed = _typed(prices)
+    key = ["provider", "model", "tier", "region", "valid_from", "above_input_tokens", "token_type"]
+    doubled = typed.filter(typed.select(key).is_duplicated())
+    if doubled.height:
+        raise ValueError(f"The price book prices {doubled.row(0, named=True)} twice; remove one of the rows.")
+    aliases = aliases.select("provider", "alias", "model")
+    if overrides is not None:
+        typed, aliases = with_overrides(typed, aliases, overrides)
+    sheets = typed.select(_SHEET).unique().sort("valid_from", *_SHEET[:4]).with_row_index("sheet")
+    return PriceBook(typed, sheets, _price_lists(typed.join(sheets, on=_SHEET)), aliases)
+
+
+def trimmed(number: Decimal | None) -> Decimal | None:
+    """The number without zeros at its end."""
+    if number is None:
+        return None
+    text = f"{number:f}"
+    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def _typed(prices: pl.DataFrame) -> pl.DataFrame:
+    blank = [pl.lit(None, pl.String).alias(name) for name in PRICE_SCHEMA if name not in prices.columns]
     try:
-        typed = prices.with_columns(
-            pl.col("unit_price_usd").str.strip_chars().cast(UNIT_PRICE),
-            pl.col("above_input_tokens").cast(pl.Int64).replace(0, -1),
-            valid_from=_time("valid_from", BEGINNING_OF_TIME),
-            valid_to=_time("valid_to", END_OF_TIME),
+        return (
+            prices.with_columns(blank)
+            .with_columns(
+                pl.col("region").fill_null(""),
+                pl.col("unit_price_usd").str.strip_chars().cast(UNIT_PRICE),
+                pl.col("above_input_tokens").cast(pl.Int64).replace(0, BASE),
+                valid_from=_time("valid_from").fill_null(BEGINNING_OF_TIME),
+                valid_to=_time("valid_to").fill_null(END_OF_TIME),
+                retrieved_at=_time("retrieved_at"),
+            )
+            .select(list(PRICE_SCHEMA))
         )
     except pl.exceptions.PolarsError as error:
         raise ValueError(
             f"The price book cannot be read: {error}. Correct that row of price_book.csv."
         ) from None
-    key = ["provider", "model", "tier", "valid_from", "above_input_tokens", "token_type"]
-    doubled = typed.filter(typed.select(key).is_duplicated())
-    if doubled.height:
-        raise ValueError(f"The price book prices {doubled.row(0, named=True)} twice; remove one of the rows.")
-    sheets = (
-        typed.select(_SHEET).unique().sort("valid_from", "provider", "model", "tier").with_row_index("sheet")
-    )
-    return PriceBook(
-        sheets, _price_lists(typed.join(sheets, on=_SHEET)), aliases.select("provider", "alias", "model")
-    )
 
 
 def price_column(token_type: str) -> str:
@@ -88,9 +126,8 @@ def price_column(token_type: str) -> str:
     return token_type + _PRICE_ENDING
 
 
-def _time(column: str, default: datetime) -> pl.Expr:
-    parsed = pl.col(column).str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="us", time_zone="UTC")
-    return parsed.fill_null(default)
+def _time(column: str) -> pl.Expr:
+    return pl.col(column).str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="us", time_zone="UTC")
 
 
 def _price_lists(priced: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """The canonical model of a raw model name: one rule, here and in the dbt project.
 
-What belongs here: the rule. What does not: the aliases themselves (`dbt_project/seeds/model_aliases.csv`).
+What belongs here: the rule, and the region that an id names. What does not: the aliases themselves
+(`dbt_project/seeds/model_aliases.csv`).
 
 The rule: lower-cased and trimmed, an id freed of what stands around the name in it; when that is an alias of the
 provider, its model; else without a trailing date (`-YYYY-MM-DD` or `-YYYYMMDD`), when that is an alias, its model;
@@ -31,6 +32,26 @@ def model_name() -> pl.Expr:
         .when(pl.col("provider") == "google")
         .then(last.str.replace(_SNAPSHOT, ""))
         .otherwise(lowered)
+    )
+
+
+REGIONAL = "regional"
+"""Price region of Bedrock's calls that are kept in a region or a geography."""
+_BEDROCK_ID = r"(?:^|/)(?:(us|us-gov|eu|apac|global|jp|au|ca|in|sa|me|af|mx|il)\.)?[a-z0-9]+\.[^/]*$"
+
+
+def region() -> pl.Expr:
+    """The price region that a call names: of Bedrock's ids `regional` unless they are global, else its `region`.
+
+    Bedrock's geographies (`us.`, `eu.`, ...) and its ids without one cost the same, more than `global.` ids
+    (contract focus-prices-otel §2.1); a name that is no id says nothing.
+    """
+    asked = pl.col("model").str.strip_chars().str.to_lowercase()
+    is_regional = asked.str.contains(_BEDROCK_ID) & ~asked.str.contains(r"(?:^|/)global\.")
+    return (
+        pl.when(pl.col("provider") == "aws_bedrock")
+        .then(pl.when(is_regional).then(pl.lit(REGIONAL)))
+        .otherwise(pl.col("region").str.strip_chars().str.to_lowercase())
     )
 
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from meterhouse.events.schema import BUCKETS, PRICING_FIELDS
 from meterhouse.pricing.book import PriceBook, price_column
-from meterhouse.pricing.models import with_canonical_model
+from meterhouse.pricing.models import region, with_canonical_model
 
 COST = pl.Decimal(38, 12)
 INPUT_FIELDS = tuple(
@@ -43,7 +43,7 @@ def price_events(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     named = with_canonical_model(
         events.select(known).with_columns(raw_model=pl.coalesce("response_model", "model")), book.aliases
     )
-    listed = _with_prices(named, book).with_columns(
+    listed = with_sheets(named, book).with_columns(
         _bucket_cost(bucket.field, bucket.token_type) for bucket in BUCKETS
     )
     costs = [bucket.cost_field for bucket in BUCKETS]
@@ -62,22 +62,34 @@ def price_events(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     )
 
 
-def _with_prices(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Join the sheet in force at the start of the call, and its price list for the input tokens."""
+def with_sheets(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Join the sheet in force at the start of the call, and its price list for the input tokens.
+
+    Args:
+        events: with `canonical_model`, and what `price_events` needs.
+        book: the price book.
+
+    Returns:
+        The rows in their order with `tier`, `price_region`, the columns of the sheet, and one unit price column per
+        token type; NULL where there is no price.
+    """
     tier = (
         pl.when(pl.col("is_batch"))
         .then(pl.lit("batch"))
         .otherwise(pl.col("service_tier").fill_null("standard"))
     )
-    placed = events.with_row_index("position").with_columns(
-        tier=tier, input_total=pl.sum_horizontal(pl.col(name).cast(pl.Int64) for name in INPUT_FIELDS)
+    placed = _with_price_region(
+        events.with_row_index("position").with_columns(
+            tier=tier, input_total=pl.sum_horizontal(pl.col(name).cast(pl.Int64) for name in INPUT_FIELDS)
+        ),
+        book,
     )
     dated = placed.sort("started_at").join_asof(
         book.sheets,
         left_on="started_at",
         right_on="valid_from",
-        by_left=["provider", "canonical_model", "tier"],
-        by_right=["provider", "model", "tier"],
+        by_left=["provider", "canonical_model", "tier", "price_region"],
+        by_right=["provider", "model", "tier", "region"],
         suffix="_of_sheet",
         check_sortedness=False,
     )
@@ -95,6 +107,24 @@ def _with_prices(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
             check_sortedness=False,
         )
         .sort("position")
+    )
+
+
+def _with_price_region(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Add `price_region`: the region of the call where the book has a price for it, else empty, for everywhere."""
+    regional = (
+        book.sheets.filter(pl.col("region") != "").select("provider", "model", "tier", "region").unique()
+    )
+    return (
+        events.with_columns(said_region=region())
+        .join(
+            regional.with_columns(price_region="region"),
+            left_on=["provider", "canonical_model", "tier", "said_region"],
+            right_on=["provider", "model", "tier", "region"],
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(pl.col("price_region").fill_null(""))
     )
 
 

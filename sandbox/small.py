@@ -40,4 +40,4 @@ def first_day(now: datetime) -> date:
 @cache
 def small_world(now: datetime, seed: int) -> World:
     """The world whose books the accounts of OpenAI and Anthropic are."""
-    return build_world(DAYS, seed, now)
+    return build_world(DAYS, seed, now, ("openai", "anthropic"))

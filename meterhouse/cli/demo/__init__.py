@@ -237,7 +237,9 @@ Look next{hint}:
 
 def _table(accounts: list[AccountTruth]) -> Table:
     """The accounts, and whether their amounts are the ledger's; in cents for reading, compared in full."""
-    table = Table("account", "status", header_style="bold")
+    table = Table(header_style="bold")
+    for column in ("account", "status"):
+        table.add_column(column, no_wrap=True)
     for column in ("requests", "billed USD", "metered USD", "the ledger's"):
         table.add_column(column, justify="right")
     for one in accounts:

@@ -76,7 +76,7 @@ def _model_costs(client: AwsClient, period: dict[str, str]) -> Iterator[Bucket]:
     keys = ("model", "inferenceType")
     for day, pair, amounts in _groups(client, period, _USAGE, keys, "PRODUCT_ATTRIBUTE"):
         model, inference_type = (
-            value.removeprefix(f"{key}$") or None for key, value in zip(keys, pair, strict=True)
+            str(value).removeprefix(f"{key}$") or None for key, value in zip(keys, pair, strict=True)
         )
         if model or inference_type:
             yield _bucket(MODEL_COSTS, day, amounts | {"model": model, "inference_type": inference_type})

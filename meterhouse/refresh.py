@@ -5,8 +5,10 @@ What belongs here: the order of steps for the command line. What does not: the s
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from meterhouse.events.load import LoadResult, load_partition, partitions_with_new_files
+from meterhouse.events.retention import purge_prompts
 from meterhouse.settings import Settings
 from meterhouse.warehouse import dbt
 from meterhouse.warehouse.connections_snapshot import snapshot_connections
@@ -41,6 +43,7 @@ def build(settings: Settings, is_full: bool = False, tell: Tell = lambda _: None
     for partition in partitions_with_new_files(settings):
         tell(f"events of {partition}")
         loads.append(load_partition(settings, partition))
+    purge_prompts(settings, datetime.now(UTC))
     tell("connections")
     snapshot_connections(settings)
     nodes = dbt.build(settings, is_full, on_node=lambda name: tell(f"dbt {name}"))

@@ -84,6 +84,12 @@ class Settings(BaseSettings):
     gateway_url: str = Field(
         default="http://127.0.0.1:8787", description="Where `doctor` and `events send-test` find the gateway."
     )
+    prompts: Literal["off", "on"] = Field(
+        default="off", description="Whether prompts that programs send are kept, apart from their events."
+    )
+    prompts_retention_days: int = Field(
+        default=30, ge=0, description="How many days prompts are kept; whole hours of arrival are deleted."
+    )
     conflict_window_hours: float = Field(
         default=48.0,
         description="How long the gateway remembers an event id, to refuse another body under it.",
@@ -127,6 +133,11 @@ class Settings(BaseSettings):
     def landing_zone_url(self) -> str:
         """URL of the landing zone."""
         return self.landing_url or (self.home_path / "landing").as_uri()
+
+    @property
+    def keeps_prompts(self) -> bool:
+        """Whether prompts are taken in and loaded."""
+        return self.prompts == "on"
 
     @property
     def warehouse_path(self) -> Path:

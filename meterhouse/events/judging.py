@@ -1,4 +1,4 @@
-"""The judgement of event lines: from text to typed fields, and for each line that is no event, why.
+"""The judgement of the lines of any kind of record: from text to typed fields, and for each line that is none, why.
 
 What belongs here: the one query that every door asks, whether the lines stand in a file or came over HTTP. What does
 not: how fields are found in a line (`dialects/native.py`), the checks (`checks.py`), and what becomes of the lines.
@@ -8,7 +8,8 @@ import duckdb
 
 from meterhouse.events import checks
 from meterhouse.events.dialects import native
-from meterhouse.events.schema import EVENT_FIELDS, Field, Kind
+from meterhouse.events.kinds import EVENTS, PROMPT_FIELDS, RecordKind
+from meterhouse.events.schema import Field, Kind
 
 RAW_TEXT_CHARACTERS = 4000
 
@@ -23,46 +24,53 @@ def open_judge(threads: int = 2) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def judged(lines: str) -> str:
+def judged(lines: str, kind: RecordKind = EVENTS) -> str:
     """SQL that judges the relation `lines` (`file_line`, `line`, `is_utf8`).
 
     Returns:
-        A query with `file_line`, `reason` (one sentence; NULL for a good event), the typed fields of the event,
-        `content_hash` of a good one, `rejected_event_id` of a bad one, `raw_text` (capped), and `line` and
-        `unknown_fields` as they came.
+        A query with `file_line`, `reason` (one sentence; NULL for a good record), the typed fields of its kind,
+        `content_hash` of a good one, `rejected_id` of a bad one, `raw_text` (capped, without prompts), and `line`
+        and `unknown_fields` as they came.
     """
+    raw_text = "NULL::VARCHAR" if kind.is_private else "without_prompts(text.line)"
     return f"""
-        WITH texts AS ({native.fields_as_text(lines)}),
-        typed AS (SELECT texts AS text, {checks.typed_fields()} FROM texts),
-        faulted AS (SELECT *, {checks.fault("text", "typed")} AS found FROM typed),
+        WITH texts AS ({native.fields_as_text(lines, kind)}),
+        typed AS (SELECT texts AS text, {checks.typed_fields(kind)} FROM texts),
+        faulted AS (SELECT *, {checks.fault(kind, "text", "typed")} AS found FROM typed),
         reasoned AS (SELECT * EXCLUDE (found), {checks.sentence("found")} AS reason FROM faulted)
         SELECT text.file_line AS file_line, reason, * EXCLUDE (text, reason),
-            CASE WHEN reason IS NOT NULL THEN replace(text.event_id, chr(0), '␀') END AS rejected_event_id,
-            CASE WHEN reason IS NULL THEN {checks.body_hash("reasoned")} END AS content_hash,
-            replace(left(text.line, {RAW_TEXT_CHARACTERS}), chr(0), '␀') AS raw_text,
+            CASE WHEN reason IS NOT NULL THEN replace(text.{kind.id_field}, chr(0), '␀') END AS rejected_id,
+            CASE WHEN reason IS NULL THEN {checks.body_hash(kind, "reasoned")} END AS content_hash,
+            replace(left({raw_text}, {RAW_TEXT_CHARACTERS}), chr(0), '␀') AS raw_text,
             text.line AS line, text.unknown_fields AS unknown_fields
         FROM reasoned"""  # noqa: S608
 
 
-def landing_line(judgements: str) -> str:
-    """SQL for the line that a judged line lands as: the event in native form, without nulls, all values as text.
+def landing_line(judgements: str, kind: RecordKind = EVENTS) -> str:
+    """SQL for the line that a judged line lands as: the record in native form, without nulls, all values as text.
 
     It does not say `received_at`, which is of the arrival; a bad line lands as it came, so that whoever reads the file
-    refuses it for the same reason.
+    refuses it for the same reason. Neither holds prompts.
     """
     of = f"{judgements}."
     fields = ", ".join(
         f"'\"{field.name}\":' || {_as_json_text(field, of + field.name)}"
-        for field in EVENT_FIELDS
+        for field in kind.fields
         if field.name not in _OF_ARRIVAL
     )
+    return f"""CASE WHEN {of}reason IS NOT NULL THEN without_prompts({of}line)
+        ELSE '{{' || concat_ws(',', {fields}) || '}}' END"""
+
+
+def prompts_line(judgements: str) -> str:
+    """SQL for the prompts that stand in the line of a good event, as a line of their own; NULL where there are none."""
+    of = f"{judgements}."
     prompts = ", ".join(
-        f"'\"{name}\":' || nullif(json_extract({of}line, '$.{name}')::VARCHAR, 'null')"
-        for name in native.PROMPT_FIELDS
+        f"'\"{field.name}\":' || nullif(json_extract({of}line, '$.{field.name}')::VARCHAR, 'null')"
+        for field in PROMPT_FIELDS
     )
-    has_prompts = " OR ".join(f"contains({of}line, '\"{name}\"')" for name in native.PROMPT_FIELDS)
-    return f"""CASE WHEN {of}reason IS NOT NULL THEN {of}line
-        ELSE '{{' || concat_ws(',', {fields}, CASE WHEN {has_prompts} THEN concat_ws(',', {prompts}) END) || '}}'
+    return f"""CASE WHEN {of}reason IS NULL AND mentions_prompts({of}line)
+        THEN '{{"event_id":' || to_json({of}event_id)::VARCHAR || ',' || nullif(concat_ws(',', {prompts}), '') || '}}'
         END"""
 
 

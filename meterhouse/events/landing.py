@@ -1,10 +1,10 @@
-"""The landing zone: immutable event files in hour partitions, on a folder, S3 or GCS, by one URL.
+"""The landing zone: immutable files of records in hour partitions, on a folder, S3 or GCS, by one URL.
 
 What belongs here: finding, reading and writing whole files below the zone, and saying in one sentence why
 that fails. What does not: what stands in the files (`reader.py`), and which were loaded (`ledger.py`).
 
-Layout: `events/date=YYYY-MM-DD/hour=HH/<name>`, the hour of arrival in UTC. Files whose name starts with a
-dot or an underscore, or holds `.tmp`, are still being written and do not exist for us.
+Layout: `<kind>/date=YYYY-MM-DD/hour=HH/<name>`: the kind of its records (`events`, ...) and the hour of arrival in UTC.
+Files whose name starts with a dot or an underscore, or holds `.tmp`, are still being written and do not exist for us.
 """
 
 import logging
@@ -23,10 +23,10 @@ import pyarrow.fs as pafs
 from uuid_utils import uuid7
 
 from meterhouse.errors import MeterhouseError
+from meterhouse.events.kinds import EVENTS, KINDS, RecordKind, kind_of
 from meterhouse.settings import Settings
 
-EVENTS_FOLDER = "events"
-_EVENT_PATH = re.compile(r"events/date=(\d{4}-\d{2}-\d{2})/hour=(\d{2})/([^/]+)")
+_PATH = re.compile("(?:" + "|".join(KINDS) + r")/date=(\d{4}-\d{2}-\d{2})/hour=(\d{2})/([^/]+)")
 _S3_TIMEOUT_SECONDS = 30
 
 logger = logging.getLogger(__name__)
@@ -51,9 +51,9 @@ class LandingZone:
             LandingZoneError: the path leads out of the zone.
         """
         parts = PurePosixPath(url).parts
-        if not parts or parts[0] != EVENTS_FOLDER or ".." in parts or "\\" in url:
+        if not parts or parts[0] not in KINDS or ".." in parts or "\\" in url:
             raise LandingZoneError(
-                f"{url!r} is not a path below {EVENTS_FOLDER}/ of the landing zone {self.url}.",
+                f"{url!r} is not a path below {', '.join(KINDS)} of the landing zone {self.url}.",
                 "Name the file relative to the zone.",
             )
         if isinstance(self.filesystem, pafs.LocalFileSystem):
@@ -73,6 +73,11 @@ class LandingFile:
     partition: str
     size_bytes: int
     modified_at: datetime
+
+    @property
+    def kind(self) -> RecordKind:
+        """What its records are."""
+        return kind_of(self.url)
 
 
 def open_landing_zone(settings: Settings) -> LandingZone:
@@ -94,13 +99,15 @@ def open_landing_zone(settings: Settings) -> LandingZone:
     return LandingZone(filesystem, root, shown)
 
 
-def list_files(zone: LandingZone, partition: str | None = None) -> list[LandingFile]:
-    """Event files of one partition (`YYYY-MM-DDTHH`), or of all, in order of their names.
+def list_files(
+    zone: LandingZone, partition: str | None = None, kind: RecordKind = EVENTS
+) -> list[LandingFile]:
+    """Files of a kind, of one partition (`YYYY-MM-DDTHH`), or of all, in order of their names.
 
     Raises:
         LandingZoneError: the zone cannot be listed.
     """
-    folder = EVENTS_FOLDER if partition is None else partition_folder(partition)
+    folder = kind.name if partition is None else partition_folder(partition, kind)
     selector = pafs.FileSelector(zone.path_of(folder), allow_not_found=True, recursive=True)
     with _explained(zone.url):
         found = zone.filesystem.get_file_info(selector)
@@ -140,14 +147,25 @@ def write_file(zone: LandingZone, url: str, content: bytes) -> None:
             stream.write(content)
 
 
-def partition_folder(partition: str) -> str:
+def delete_file(zone: LandingZone, url: str) -> None:
+    """Delete one file.
+
+    Raises:
+        LandingZoneError: it cannot be deleted.
+    """
+    path = zone.path_of(url)
+    with _explained(zone.url):
+        zone.filesystem.delete_file(path)
+
+
+def partition_folder(partition: str, kind: RecordKind = EVENTS) -> str:
     """Folder of an hour `YYYY-MM-DDTHH`, relative to the zone.
 
     Raises:
         ValueError: it is not an hour.
     """
     hour = datetime.strptime(partition, "%Y-%m-%dT%H").replace(tzinfo=UTC)
-    return f"{EVENTS_FOLDER}/date={hour:%Y-%m-%d}/hour={hour:%H}"
+    return f"{kind.name}/date={hour:%Y-%m-%d}/hour={hour:%H}"
 
 
 def _landing_file(zone: LandingZone, info: pafs.FileInfo) -> LandingFile | None:
@@ -156,7 +174,7 @@ def _landing_file(zone: LandingZone, info: pafs.FileInfo) -> LandingFile | None:
     except UnicodeDecodeError:
         _tell_once(f"A file in the landing zone {zone.url} has a name that is not UTF-8; rename it.")
         return None
-    match = _EVENT_PATH.fullmatch(url)
+    match = _PATH.fullmatch(url)
     if match is None or match[3].startswith((".", "_")) or ".tmp" in match[3]:
         return None
     partition = f"{match[1]}T{match[2]}"

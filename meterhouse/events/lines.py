@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meterhouse.events.schema import EVENT_SCHEMA
+from meterhouse.events.kinds import EVENTS, RecordKind
 
 _GZIP_WINDOW = 31
 _PIECE_BYTES = 4096
@@ -33,10 +33,12 @@ class Lines:
     ends_whole: bool = True
 
 
-def read_lines(url: str, content: bytes, connection: duckdb.DuckDBPyConnection) -> Lines:
+def read_lines(
+    url: str, content: bytes, connection: duckdb.DuckDBPyConnection, kind: RecordKind = EVENTS
+) -> Lines:
     """Lines of a `.jsonl[.gz|.zst]` or `.parquet` file; a Parquet row becomes a JSON line."""
     if url.endswith(".parquet"):
-        return _parquet_lines(content, connection)
+        return _parquet_lines(content, connection, kind)
     text, damage = unpack(url, content)
     if damage is None:
         return Lines(number_lines(text), ends_whole=text.endswith(b"\n") or not text)
@@ -133,15 +135,14 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _parquet_lines(content: bytes, connection: duckdb.DuckDBPyConnection) -> Lines:
+def _parquet_lines(content: bytes, connection: duckdb.DuckDBPyConnection, kind: RecordKind) -> Lines:
     """Rows as JSON, known fields as text: every format passes the same checks and gives the same hash."""
     try:
         rows = pq.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError) as error:
         return Lines(number_lines(b""), f"the Parquet file is damaged or cut off ({_shortly(error)})")
-    known = {name: pa.string() for name in EVENT_SCHEMA.names}
     fields = ", ".join(
-        f"{_quoted(name)} := {_quoted(name)}" + ("::VARCHAR" if name in known else "")
+        f"{_quoted(name)} := {_quoted(name)}" + ("::VARCHAR" if name in kind.schema.names else "")
         for name in rows.column_names
     )
     query = (

@@ -1,4 +1,4 @@
-"""Loading: new event files of an hour of arrival into `raw_metering`, at least once and hardly ever twice.
+"""Loading: new files of an hour of arrival, of every kind, into `raw_metering`, at least once and hardly ever twice.
 
 The order is the guarantee. Files are read, checked and priced into the spool with no lock held; under the
 warehouse lock they are loaded, and only then written into the ledger. A kill at any point leaves files the
@@ -26,9 +26,16 @@ from uuid_utils import uuid7
 from meterhouse.control.database import reading, session
 from meterhouse.control.tables import LandingFileRow
 from meterhouse.events import ledger
-from meterhouse.events.landing import LandingFile, LandingZoneError, list_files, open_landing_zone
+from meterhouse.events.kinds import EVENTS, KINDS, OUTCOMES, PROMPTS, RecordKind, kind_of
+from meterhouse.events.landing import (
+    LandingFile,
+    LandingZone,
+    LandingZoneError,
+    list_files,
+    open_landing_zone,
+)
 from meterhouse.events.ledger import FileStatus
-from meterhouse.events.schema import REJECT_SCHEMA, WAREHOUSE_SCHEMA
+from meterhouse.events.schema import REJECT_SCHEMA
 from meterhouse.events.spool import SpooledFile, spool_file, stamp
 from meterhouse.pricing.book import load_price_book
 from meterhouse.settings import Settings
@@ -36,7 +43,7 @@ from meterhouse.warehouse.loading import fresh_pipeline
 from meterhouse.warehouse.lock import warehouse
 
 DATASET = "raw_metering"
-_TABLES = {"events": WAREHOUSE_SCHEMA, "rejected_events": REJECT_SCHEMA}
+REJECTS = "rejected_events"
 _SPOOL_KEPT = timedelta(days=1)
 _UNREADABLE = (LandingZoneError, duckdb.Error, pa.ArrowException, pl.exceptions.PolarsError)
 
@@ -45,11 +52,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What one load did; counts of files and of lines."""
+    """What one load did; counts of files and of lines, refused and repeated ones of any kind."""
 
     partition: str
     file_count: int = 0
     event_count: int = 0
+    outcome_count: int = 0
+    prompts_count: int = 0
     rejected_count: int = 0
     duplicate_count: int = 0
     waiting_count: int = 0
@@ -66,7 +75,7 @@ class ReplayResult:
 
 
 def partitions_with_new_files(settings: Settings) -> dict[str, str]:
-    """Hours of arrival (`YYYY-MM-DDTHH`) with files that are due, oldest first.
+    """Hours of arrival (`YYYY-MM-DDTHH`) with files of any kind that are due, oldest first.
 
     Returns:
         Per hour a fingerprint of its due files, which changes when they do.
@@ -74,7 +83,7 @@ def partitions_with_new_files(settings: Settings) -> dict[str, str]:
     Raises:
         LandingZoneError: the landing zone cannot be read.
     """
-    files = list_files(open_landing_zone(settings))
+    files = _files(settings, open_landing_zone(settings))
     with reading(settings) as transaction:
         due = ledger.to_load(transaction, files, settings.settle_seconds, datetime.now(UTC))
     by_partition: dict[str, list[str]] = {}
@@ -87,14 +96,14 @@ def partitions_with_new_files(settings: Settings) -> dict[str, str]:
 
 
 def load_partition(settings: Settings, partition: str) -> LoadResult:
-    """Load the event files of one hour of arrival (`YYYY-MM-DDTHH`) that are due; safe to repeat at any time.
+    """Load the files of one hour of arrival (`YYYY-MM-DDTHH`) that are due; safe to repeat at any time.
 
     Raises:
         LandingZoneError: the landing zone cannot be read.
         WarehouseBusyError: the warehouse stayed busy.
     """
     zone = open_landing_zone(settings)
-    files = list_files(zone, partition)
+    files = _files(settings, zone, partition)
     now = datetime.now(UTC)
     with reading(settings) as transaction:
         due = [file for file, _ in ledger.to_load(transaction, files, settings.settle_seconds, now)]
@@ -130,6 +139,12 @@ def replay_rejects(settings: Settings) -> ReplayResult:
     with reading(settings) as transaction:
         after = [count for url, _, count in ledger.files_with_rejects(transaction) if url in urls]
     return ReplayResult(len(before), sum(count for _, _, count in before), sum(after))
+
+
+def _files(settings: Settings, zone: LandingZone, partition: str | None = None) -> list[LandingFile]:
+    """Files of every kind; of prompts only where this installation keeps them."""
+    kinds = [kind for kind in KINDS.values() if kind is not PROMPTS or settings.keeps_prompts]
+    return [file for kind in kinds for file in list_files(zone, partition, kind)]
 
 
 def _load(settings: Settings, partition: str, spooled: list[SpooledFile], folder: Path) -> LoadResult:
@@ -189,19 +204,26 @@ def _ledger_row(
 def _append(
     settings: Settings, folder: Path, files: list[SpooledFile], load_id: str, loaded_at: datetime
 ) -> None:
-    """Append the spooled rows to both tables, in one dlt package."""
-    events, rejects = folder / "events.parquet", folder / "rejected_events.parquet"
-    stamp([file.events_path for file in files], WAREHOUSE_SCHEMA, load_id, loaded_at, events)
-    stamp([file.rejects_path for file in files], REJECT_SCHEMA, load_id, loaded_at, rejects)
+    """Append the spooled rows to the tables of their kinds and to that of rejects, in one dlt package."""
+    parts = {(REJECTS, REJECT_SCHEMA): [file.rejects_path for file in files]}
+    for kind in KINDS.values():
+        of_kind = [file.events_path for file in files if file.file.kind is kind]
+        if of_kind:
+            parts[kind.name, kind.warehouse_schema] = of_kind
+    resources = []
+    for (table, schema), paths in parts.items():
+        target = folder / f"{table}.parquet"
+        stamp(paths, schema, load_id, loaded_at, target)
+        resources.append(_resource(table, schema, target))
     with fresh_pipeline(settings, "metered_events", DATASET) as pipeline:
-        pipeline.extract([_resource("events", events), _resource("rejected_events", rejects)])
+        pipeline.extract(resources)
         pipeline.normalize()
         pipeline.load()
 
 
-def _resource(table: str, file: Path) -> Any:
+def _resource(table: str, schema: pa.Schema, file: Path) -> Any:
     def rows() -> Iterator[Any]:
-        yield dlt.mark.with_file_import(str(file), "parquet", hints=_TABLES[table].empty_table())
+        yield dlt.mark.with_file_import(str(file), "parquet", hints=schema.empty_table())
 
     return dlt.resource(rows, name=table, write_disposition="append")
 
@@ -223,9 +245,15 @@ def _result(partition: str, rows: Sequence[LandingFileRow]) -> LoadResult:
     return LoadResult(
         partition=partition,
         file_count=len(loaded),
-        event_count=sum(row.good_count or 0 for row in loaded),
+        event_count=_good_count(loaded, EVENTS),
+        outcome_count=_good_count(loaded, OUTCOMES),
+        prompts_count=_good_count(loaded, PROMPTS),
         rejected_count=sum(row.rejected_count or 0 for row in loaded),
         duplicate_count=sum(row.duplicate_count or 0 for row in loaded),
         waiting_count=sum(row.status == FileStatus.WAITING for row in rows),
         duplicate_file_count=sum(row.status == FileStatus.DUPLICATE for row in rows),
     )
+
+
+def _good_count(loaded: Sequence[LandingFileRow], kind: RecordKind) -> int:
+    return sum(row.good_count or 0 for row in loaded if kind_of(row.url) is kind)

@@ -1,4 +1,4 @@
-"""Reads one landing file into typed events and rejects, vectorised in DuckDB.
+"""Reads one landing file into typed records (events, for most) and rejects, vectorised in DuckDB.
 
 What belongs here: the accounting of a file, good + rejected + duplicate = lines (blank lines do not count),
 and what becomes of a broken file. What does not: unpacking (`lines.py`), the judgement of lines (`judging.py`),
@@ -13,12 +13,10 @@ import duckdb
 import pyarrow as pa
 
 from meterhouse.events.judging import RAW_TEXT_CHARACTERS, judged, open_judge
+from meterhouse.events.kinds import RecordKind
 from meterhouse.events.landing import LandingFile, LandingZone, read_bytes
 from meterhouse.events.lines import Lines, read_lines
-from meterhouse.events.schema import EVENT_SCHEMA, LANDING_FIELDS, REJECT_SCHEMA
-
-READ_SCHEMA = pa.schema([*EVENT_SCHEMA, *LANDING_FIELDS[:3]])
-"""A good event as read: its fields, `file_url`, `file_line` and `content_hash`."""
+from meterhouse.events.schema import REJECT_SCHEMA
 
 _FILE_REJECT_SCHEMA = pa.schema(list(REJECT_SCHEMA)[:6])
 """A reject before its load: `file_url`, `file_line`, `event_id`, `raw_text`, `reason`, `first_seen_at`."""
@@ -29,7 +27,8 @@ class FileReading:
     """What stands in one landing file.
 
     `waiting_for` is a sentence when the file is broken but young enough to be still arriving; then nothing of
-    it is read. `events` has `READ_SCHEMA`, `rejects` the first six columns of `REJECT_SCHEMA`.
+    it is read. `events` holds the good records, with their kind's `read_schema`; `rejects` has the first six columns of
+    `REJECT_SCHEMA`.
     """
 
     file: LandingFile
@@ -48,7 +47,7 @@ class FileReading:
 def read_landing_file(
     zone: LandingZone, file: LandingFile, settle_seconds: float, now: datetime
 ) -> FileReading:
-    """Read one event file: its good events, and a reject with one sentence for every line that is none.
+    """Read one file: its good records, and a reject with one sentence for every line that is none.
 
     Args:
         zone: the landing zone.
@@ -65,12 +64,13 @@ def read_landing_file(
 def read_content(file: LandingFile, content: bytes, settle_seconds: float, now: datetime) -> FileReading:
     """As `read_landing_file`, for content already fetched."""
     sha256 = hashlib.sha256(content).hexdigest()
+    kind = file.kind
     with open_judge() as connection:
-        lines = read_lines(file.url, content, connection)
-        _judge(connection, lines)
+        lines = read_lines(file.url, content, connection, kind)
+        _judge(connection, lines, kind)
         parameters = {"file_url": file.url, "now": now, "arrived_at": file.modified_at}
-        events = _query(connection, _EVENTS, parameters, READ_SCHEMA)
-        rejects = _query(connection, _REJECTS, parameters, _FILE_REJECT_SCHEMA)
+        events = _query(connection, _good(kind), parameters, kind.read_schema)
+        rejects = _query(connection, _refused(kind), parameters, _FILE_REJECT_SCHEMA)
     damage = lines.damage or _cut_off(lines, rejects)
     if damage is not None and (now - file.modified_at).total_seconds() < settle_seconds:
         none_yet = events.slice(0, 0), rejects.slice(0, 0)
@@ -88,42 +88,47 @@ def _query(
     return connection.sql(query, params=used).to_arrow_table().cast(schema)
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, lines: Lines) -> None:
+def _judge(connection: duckdb.DuckDBPyConnection, lines: Lines, kind: RecordKind) -> None:
     """Make the table `judged`: every line with its typed fields, body hash and reason (NULL if good)."""
     connection.register("lines", lines.table)
     connection.execute(
-        f"CREATE TEMP TABLE judged AS SELECT * EXCLUDE (line, unknown_fields) FROM ({judged('lines')})"  # noqa: S608
+        f"CREATE TEMP TABLE judged AS SELECT * EXCLUDE (line, unknown_fields) FROM ({judged('lines', kind)})"  # noqa: S608
     )
     connection.execute(
-        """CREATE TEMP TABLE first_copies AS
-        SELECT event_id, min(file_line) AS first_line, arg_min(content_hash, file_line) AS first_hash
-        FROM judged WHERE reason IS NULL GROUP BY event_id HAVING count(*) > 1"""
+        f"""CREATE TEMP TABLE first_copies AS
+        SELECT {kind.id_field}, min(file_line) AS first_line, arg_min(content_hash, file_line) AS first_hash
+        FROM judged WHERE reason IS NULL GROUP BY {kind.id_field} HAVING count(*) > 1"""  # noqa: S608
     )
 
 
 _FILLED = {"received_at": "coalesce(received_at, $arrived_at)", "source": "coalesce(source, 'file')"}
-"""What arrival tells when the event does not; arrival is no part of the body."""
+"""What arrival tells when the record does not; arrival is no part of the body."""
 
-_EVENTS = f"""
-    SELECT {", ".join(f"{_FILLED.get(name, name)} AS {name}" for name in EVENT_SCHEMA.names)},
-        $file_url AS file_url, file_line, content_hash
-    FROM judged LEFT JOIN first_copies USING (event_id)
+
+def _good(kind: RecordKind) -> str:
+    columns = (f"{_FILLED.get(name, f'judged.{name}')} AS {name}" for name in kind.schema.names)
+    return f"""
+    SELECT {", ".join(columns)}, $file_url AS file_url, file_line, content_hash
+    FROM judged LEFT JOIN first_copies USING ({kind.id_field})
     WHERE reason IS NULL AND (first_line IS NULL OR first_line = file_line)
     ORDER BY file_line"""  # noqa: S608
 
-_REJECTS = """
-    SELECT $file_url AS file_url, file_line, rejected_event_id AS event_id, raw_text, reason,
+
+def _refused(kind: RecordKind) -> str:
+    record_id = kind.id_field
+    return f"""
+    SELECT $file_url AS file_url, file_line, rejected_id AS event_id, raw_text, reason,
         $now::TIMESTAMPTZ AS first_seen_at
     FROM judged WHERE reason IS NOT NULL
     UNION ALL
-    SELECT $file_url, file_line, event_id, raw_text,
-        'the event_id ' || shown(event_id) || ' stands on line ' || first_line || ' with another body, which
+    SELECT $file_url, file_line, {record_id}, raw_text,
+        'the {record_id} ' || shown({record_id}) || ' stands on line ' || first_line || ' with another body, which
         counts; '
-            || 'give every event an id of its own',
+            || 'give every {kind.noun} an id of its own',
         $now::TIMESTAMPTZ
-    FROM judged JOIN first_copies USING (event_id)
+    FROM judged JOIN first_copies USING ({record_id})
     WHERE reason IS NULL AND content_hash <> first_hash
-    ORDER BY file_line"""
+    ORDER BY file_line"""  # noqa: S608
 
 
 def _cut_off(lines: Lines, rejects: pa.Table) -> str | None:
@@ -141,7 +146,7 @@ def _reject_of_damage(file: LandingFile, lines: Lines, now: datetime) -> pa.Tabl
         f"{lines.damage}: the {lines.table.height} whole lines before the break were read, "
         "what follows is lost; deliver the file again under a new name"
     )
-    tail = None if lines.tail is None else lines.tail[:RAW_TEXT_CHARACTERS]
+    tail = None if lines.tail is None or file.kind.is_private else lines.tail[:RAW_TEXT_CHARACTERS]
     row = dict(
         zip(_FILE_REJECT_SCHEMA.names, (file.url, last_line + 1, None, tail, reason, now), strict=True)
     )

@@ -6,6 +6,7 @@ types, groups and meanings of fields. What does not: how a dialect maps to them 
 priced (`pricing/`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -46,13 +47,15 @@ ARROW_TYPES: dict[Kind, pa.DataType] = {
 
 @dataclass(frozen=True)
 class Field:
-    """One field of the event: its name, how it is read, and what it means."""
+    """One field of a record: its name, how it is read, and what it means."""
 
     name: str
     kind: Kind
     description: str
     is_required: bool = False
     choices: tuple[str, ...] = ()
+    most: Decimal | None = None
+    """Largest number it may hold; by default what one event may say at most."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,13 @@ PRICING_FIELDS: tuple[pa.Field, ...] = (
 """What pricing adds to an event; `cost_usd` is the exact sum of the bucket costs where `cost_status` is
 priced, the caller's amount where it is client_reported, and else NULL."""
 
-EVENT_SCHEMA = pa.schema([pa.field(field.name, ARROW_TYPES[field.kind]) for field in EVENT_FIELDS])
+
+def arrow_schema(fields: Iterable[Field]) -> pa.Schema:
+    """Fields as Arrow columns."""
+    return pa.schema([pa.field(field.name, ARROW_TYPES[field.kind]) for field in fields])
+
+
+EVENT_SCHEMA = arrow_schema(EVENT_FIELDS)
 """The event as Arrow: what a landing file of Parquet holds, and what every dialect ends in."""
 
 WAREHOUSE_SCHEMA = pa.schema([*EVENT_SCHEMA, *LANDING_FIELDS, *PRICING_FIELDS])
@@ -210,7 +219,8 @@ REJECT_SCHEMA = pa.schema(
         pa.field("loaded_at", TIMESTAMP),
     ]
 )
-"""A line that could not become an event, as loaded into `raw_metering.rejected_events`; text is capped."""
+"""A line that could not become an event, or an outcome (`event_id` is then the outcome's id), as loaded into
+`raw_metering.rejected_events`; text is capped."""
 
 MAX_AMOUNT_USD = Decimal("1e6")
 MAX_QUANTITY = Decimal("1e12")

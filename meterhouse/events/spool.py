@@ -1,4 +1,4 @@
-"""The spool: event files read, checked and priced into typed Parquet, ready to be loaded as it is.
+"""The spool: landing files read, checked and priced into typed Parquet, ready to be loaded as it is.
 
 What belongs here: everything about a file that needs no warehouse. What does not: the load (`load.py`).
 """
@@ -12,9 +12,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from meterhouse.events.kinds import EVENTS
 from meterhouse.events.landing import LandingFile, LandingZone
 from meterhouse.events.reader import FileReading, read_landing_file
-from meterhouse.events.schema import WAREHOUSE_SCHEMA
 from meterhouse.pricing.book import PriceBook
 from meterhouse.pricing.price import price_events
 
@@ -37,14 +37,14 @@ class SpooledFile:
 
 
 def priced(reading: FileReading, book: PriceBook) -> pl.DataFrame:
-    """The good events of a file with their prices: `WAREHOUSE_SCHEMA` without the load columns."""
+    """The good events of a file with their prices: their `warehouse_schema` without the load columns."""
     return price_events(pl.DataFrame(reading.events), book)
 
 
 def spool_file(
     zone: LandingZone, file: LandingFile, book: PriceBook, settle_seconds: float, now: datetime, folder: Path
 ) -> SpooledFile:
-    """Read, check and price one landing file into two Parquet files of the folder.
+    """Read and check one landing file, price its events, and write it into two Parquet files of the folder.
 
     Raises:
         LandingZoneError: the file cannot be fetched.
@@ -52,7 +52,8 @@ def spool_file(
     reading = read_landing_file(zone, file, settle_seconds, now)
     events_path = folder / f"{len(list(folder.iterdir())):06d}.events.parquet"
     rejects_path = events_path.with_suffix("").with_suffix(".rejects.parquet")
-    pq.write_table(priced(reading, book).to_arrow().cast(_without_load(WAREHOUSE_SCHEMA)), events_path)
+    records = priced(reading, book).to_arrow() if file.kind is EVENTS else reading.events
+    pq.write_table(records.cast(_without_load(file.kind.warehouse_schema)), events_path)
     pq.write_table(reading.rejects, rejects_path)
     return SpooledFile(
         file=file,

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from meterhouse.errors import MeterhouseError
+from meterhouse.events.kinds import EVENTS, OUTCOMES
 from meterhouse.gateway import metrics
 from meterhouse.gateway.access import Access
 from meterhouse.gateway.commit import Committer
@@ -40,20 +41,27 @@ def build_app(settings: Settings) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        committer = await asyncio.to_thread(Committer, settings)
-        await asyncio.to_thread(committer.check)
+        committers = {
+            kind.name: await asyncio.to_thread(Committer, settings, kind) for kind in (EVENTS, OUTCOMES)
+        }
+        await asyncio.to_thread(committers[EVENTS.name].check)
         access = Access(settings)
-        queue = CommitQueue(committer, settings.gateway_max_pending_bytes)
-        app.state.gateway = Gateway(settings, access, queue, IdempotentAnswers(settings))
+        queues = {
+            name: CommitQueue(committer, settings.gateway_max_pending_bytes)
+            for name, committer in committers.items()
+        }
+        app.state.gateway = Gateway(settings, access, queues, IdempotentAnswers(settings))
         noting = asyncio.create_task(_note_last_used(access))
         yield
-        await queue.end()
+        for queue in queues.values():
+            await queue.end()
         noting.cancel()
         await asyncio.to_thread(access.write_last_used)
 
     return Starlette(
         routes=[
-            _post("/v1/events", "native", native.post_events),
+            _post("/v1/events", "native", native.door_of(EVENTS, "native")),
+            _post("/v1/outcomes", "outcomes", native.door_of(OUTCOMES, "outcomes")),
             _post("/v1/traces", "otlp", otlp.post_traces),
             _post("/v1/litellm", "litellm", litellm.post_payloads),
             *(_post(path, "revenium", revenium.door_of(kind)) for path, kind in revenium.PATHS.items()),
@@ -104,9 +112,9 @@ async def _readiness(request: Request) -> Response:
     """Events can be taken: the control database and the landing zone can be reached."""
     gateway = gateway_of(request)
     try:
-        if not gateway.queue.is_alive:
+        if not all(queue.is_alive for queue in gateway.queues.values()):
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "The gateway is being stopped.")
-        await asyncio.to_thread(gateway.queue.check)
+        await asyncio.to_thread(gateway.queues[EVENTS.name].check)
     except MeterhouseError as error:
         raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, error.message) from None
     except SQLAlchemyError:

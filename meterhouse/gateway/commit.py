@@ -3,7 +3,8 @@
 The order is the guarantee. (1) All lines are judged by the one query that also reads files. (2) The ids are looked up.
 (3) One landing file is on disk, with good lines, conflicting ones and bad ones: the warehouse makes rejects of the last
 two for the same reasons. (4) The new ids are remembered. A kill before (3) acknowledges nothing; one after it leaves a
-file whose events count once whatever is sent again. What does not belong here: HTTP (`doors/`), queues (`queue.py`).
+file whose events count once whatever is sent again. Prompts that came with events land before them, in a file of their
+own, or nowhere. What does not belong here: HTTP (`doors/`), queues (`queue.py`).
 """
 
 from collections.abc import Sequence
@@ -18,24 +19,17 @@ from uuid_utils import uuid7
 
 from meterhouse.control.database import reading, session
 from meterhouse.errors import MeterhouseError
-from meterhouse.events.judging import judged, landing_line, open_judge
+from meterhouse.events.judging import judged, landing_line, open_judge, prompts_line
+from meterhouse.events.kinds import EVENTS, PROMPTS, RecordKind
 from meterhouse.events.landing import open_landing_zone, partition_folder, write_file
 from meterhouse.gateway import seen
 from meterhouse.settings import Settings
 
 _FORGET_EVERY = timedelta(minutes=5)
 _CONFLICT = (
-    "another event with this id and a different content was received before and stands; "
+    "another one with this id and a different content was received before and stands; "
     "send this one under an id of its own"
 )
-
-_JUDGE = f"""
-    SELECT file_line, reason, coalesce(event_id, rejected_event_id) AS event_id, unknown_fields,
-        source IS NOT NULL AS has_source, {landing_line("judged")} AS landing_line,
-        CASE WHEN reason IS NULL THEN left(sha256(event_id), 32) END AS id_hash,
-        CASE WHEN reason IS NULL THEN left(content_hash, 32) END AS body_hash
-    FROM ({judged("incoming")}) AS judged
-    ORDER BY file_line"""  # noqa: S608
 
 
 class Status(StrEnum):
@@ -53,26 +47,27 @@ class JudgementError(MeterhouseError):
 
 @dataclass(frozen=True)
 class Delivery:
-    """What one request brings: `items` with `line`, `is_utf8` and `unfit`; `source` for events that say none."""
+    """What one request brings: `items` with `line`, `is_utf8` and `unfit`; `source` for those that say none."""
 
     items: pl.DataFrame
     source: str
 
 
 class Committer:
-    """Judges and lands deliveries; one per process, used by one thread at a time."""
+    """Judges and lands deliveries of one kind of records; one per process and kind, used by one thread at a time."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, kind: RecordKind = EVENTS) -> None:
         """Open the landing zone.
 
         Raises:
             LandingZoneError: It cannot be used.
         """
         self._settings = settings
+        self._kind = kind
         self._zone = open_landing_zone(settings)
         self._judge = open_judge()
         self._judge.execute("CREATE TEMP TABLE incoming (file_line BIGINT, line VARCHAR, is_utf8 BOOLEAN)")
-        self._judge.execute(f"PREPARE judge AS {_JUDGE}")
+        self._judge.execute(f"PREPARE judge AS {_judgement(kind)}")
         self._last = datetime.min.replace(tzinfo=UTC)
         self._forget_at = self._last
 
@@ -80,7 +75,8 @@ class Committer:
         """Land all deliveries in one file.
 
         Returns:
-            Per delivery its verdicts in the order of its items: `event_id`, `status`, `reason`, `unknown_fields`.
+            Per delivery its verdicts in the order of its items: `id`, `status`, `reason`, `unknown_fields`, and
+            `has_lost_prompts`, whether prompts came with it that are not kept here.
 
         Raises:
             LandingZoneError: The file could not be written; nothing is acknowledged.
@@ -103,9 +99,18 @@ class Committer:
             known = seen.lookup(opened, lines["id_hash"].drop_nulls().unique().to_list())
         ruled = _ruled(lines, known)
         received_at = self._now()
+        if self._settings.keeps_prompts:
+            self._land_prompts(ruled, received_at)
         self._land(ruled, received_at)
         ruled = self._remember(ruled, received_at)
-        verdicts = ruled.select("delivery", "event_id", "status", "reason", "unknown_fields")
+        verdicts = ruled.select(
+            "delivery",
+            "id",
+            "status",
+            "reason",
+            "unknown_fields",
+            has_lost_prompts=pl.lit(not self._settings.keeps_prompts) & pl.col("prompts_line").is_not_null(),
+        )
         return verdicts.partition_by("delivery", maintain_order=True, include_key=False)
 
     def check(self) -> None:
@@ -158,8 +163,20 @@ class Committer:
         )
         is_bad = pl.col("status") == Status.REJECTED
         lines = landing.select(pl.when(is_bad).then("landing_line").otherwise(stamped))
-        text = "\n".join(lines.to_series()) + "\n"
-        folder = partition_folder(f"{received_at:%Y-%m-%dT%H}")
+        self._write(self._kind, lines.to_series(), received_at)
+
+    def _land_prompts(self, ruled: pl.DataFrame, received_at: datetime) -> None:
+        is_first = (pl.col("status") == Status.ACCEPTED) & pl.col("prompts_line").is_not_null()
+        arrival = f',"received_at":"{received_at:%Y-%m-%dT%H:%M:%S.%fZ}"}}'
+        lines = ruled.filter(is_first).select(
+            pl.concat_str(pl.col("prompts_line").str.strip_suffix("}"), pl.lit(arrival))
+        )
+        if not lines.is_empty():
+            self._write(PROMPTS, lines.to_series(), received_at)
+
+    def _write(self, kind: RecordKind, lines: pl.Series, received_at: datetime) -> None:
+        text = "\n".join(lines) + "\n"
+        folder = partition_folder(f"{received_at:%Y-%m-%dT%H}", kind)
         content = pa.compress(text.encode(), codec="zstd", asbytes=True)
         write_file(self._zone, f"{folder}/gateway-{uuid7()}.jsonl.zst", content)
 
@@ -173,6 +190,19 @@ class Committer:
                 has_more = seen.forget(opened, self._settings.conflict_window_hours, received_at)
                 self._forget_at = received_at + (timedelta(0) if has_more else _FORGET_EVERY)
         return ruled if others is None else _outrun(ruled, others, received_at)
+
+
+def _judgement(kind: RecordKind) -> str:
+    """The query that judges the table `incoming`; ids of all kinds are remembered together, each hashed its own way."""
+    salt = "" if kind is EVENTS else f"'{kind.name} ' || "
+    return f"""
+    SELECT file_line, reason, coalesce({kind.id_field}, rejected_id) AS id, unknown_fields,
+        source IS NOT NULL AS has_source, {landing_line("judged", kind)} AS landing_line,
+        {prompts_line("judged") if kind is EVENTS else "NULL::VARCHAR"} AS prompts_line,
+        CASE WHEN reason IS NULL THEN left(sha256({salt}{kind.id_field}), 32) END AS id_hash,
+        CASE WHEN reason IS NULL THEN left(content_hash, 32) END AS body_hash
+    FROM ({judged("incoming", kind)}) AS judged
+    ORDER BY file_line"""  # noqa: S608
 
 
 def _ruled(lines: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

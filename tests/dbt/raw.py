@@ -17,6 +17,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
 from dlt_sources.registry import PROVIDERS
+from meterhouse.events.kinds import RecordKind
 from meterhouse.events.schema import REJECT_SCHEMA, WAREHOUSE_SCHEMA
 from meterhouse.settings import PROJECT_ROOT
 
@@ -191,6 +192,14 @@ def load_events(path: Path, events: list[dict], load: int) -> None:
 
 def load_rejects(path: Path, rejects: list[dict], load: int) -> None:
     _append(path, "rejected_events", REJECT_SCHEMA, rejects, load)
+
+
+def load_kind(path: Path, kind: RecordKind, records: list[dict], load: int) -> None:
+    """Rows of outcomes or prompts of one load."""
+    with connect(path) as connection:
+        empty = kind.warehouse_schema.empty_table()  # noqa: F841
+        connection.execute(f"create table if not exists raw_metering.{kind.name} as from empty")
+    _append(path, kind.name, kind.warehouse_schema, records, load)
 
 
 def _append(path: Path, table: str, schema: pa.Schema, content: list[dict], load: int) -> None:

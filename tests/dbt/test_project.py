@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from dlt_sources.registry import PROVIDERS
-from meterhouse.events.schema import BUCKETS, REJECT_SCHEMA, WAREHOUSE_SCHEMA
+from meterhouse.events.kinds import KINDS
+from meterhouse.events.schema import BUCKETS, REJECT_SCHEMA
 from tests.dbt import raw
 
 MODELS = sorted((raw.PROJECT / "models").rglob("*.sql"))
@@ -36,7 +37,7 @@ def test_marts_stand_empty_before_anything_is_connected(empty):
         )
     ]
     counts = {name: raw.rows(empty, f"select count(*) as n from marts.{name}")[0]["n"] for name in tables}
-    assert len(counts) == 11
+    assert len(counts) == 14
     assert {name for name, n in counts.items() if n} == {"dim_model", "dim_provider"}
 
 
@@ -65,7 +66,7 @@ def test_the_project_parses_in_a_bare_environment(tmp_path):
 
 def test_every_column_a_source_declares_is_one_that_is_loaded(manifest):
     loaded = {
-        ("metering", "events"): set(WAREHOUSE_SCHEMA.names),
+        **{("metering", kind.name): set(kind.warehouse_schema.names) for kind in KINDS.values()},
         ("metering", "rejected_events"): set(REJECT_SCHEMA.names),
     }
     for provider in PROVIDERS.values():
@@ -82,8 +83,8 @@ def test_every_column_a_source_declares_is_one_that_is_loaded(manifest):
     declared = {(s["source_name"], s["name"]): set(s["columns"]) for s in manifest["sources"].values()}
     for table, columns in loaded.items():
         assert declared[table] <= columns, f"{table}: {declared[table] - columns} is never loaded"
-    assert declared["metering", "events"] == loaded["metering", "events"]
-    assert declared["metering", "rejected_events"] == loaded["metering", "rejected_events"]
+    for table in (*KINDS, "rejected_events"):
+        assert declared["metering", table] == loaded["metering", table]
 
 
 def test_buckets_are_those_of_the_event_schema():
@@ -99,7 +100,7 @@ def test_every_mart_has_a_contract_and_describes_every_column(manifest):
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model" and node["schema"] == "marts"
     ]
-    assert len(marts) == 11
+    assert len(marts) == 14
     for mart in marts:
         assert mart["contract"]["enforced"]
         assert all(column["description"] and column["data_type"] for column in mart["columns"].values()), (

@@ -9,10 +9,14 @@ KEY = "mh_test_key_0123456789"
 
 
 class MeteringServer:
-    """Answers `POST /v1/events`; `failures` are (status, headers, body) given before its own answers."""
+    """Answers `POST /v1/events` and `/v1/outcomes`.
+
+    `doors` says which way each came; `failures` are (status, headers, body) given before its own answers.
+    """
 
     def __init__(self, port=0):
         self.events = {}
+        self.doors = {}
         self.deliveries = 0
         self.batches = []
         self.refused_ids = {}
@@ -50,7 +54,7 @@ class MeteringServer:
     def answer(self, path, headers, body):
         if self.failures:
             return self.failures.pop(0)
-        if path != "/v1/events":
+        if path not in ("/v1/events", "/v1/outcomes"):
             return 404, {}, b""
         if headers["Authorization"] != f"Bearer {KEY}":
             return 401, {}, json.dumps({"detail": "no such key"}).encode()
@@ -62,9 +66,11 @@ class MeteringServer:
         for index, line in enumerate(lines):
             event = json.loads(line)
             self.deliveries += 1
-            reason = self.refused_ids.get(event["event_id"])
+            name = event.get("event_id") or event["outcome_id"]
+            reason = self.refused_ids.get(name)
             if reason is None:
-                self.events.setdefault(event["event_id"], event)
+                self.events.setdefault(name, event)
+                self.doors[name] = path
             status = "rejected" if reason else "accepted"
-            items.append({"index": index, "event_id": event["event_id"], "status": status, "reason": reason})
+            items.append({"index": index, "event_id": name, "status": status, "reason": reason})
         return 200, {"Content-Type": "application/json"}, json.dumps({"items": items}).encode()

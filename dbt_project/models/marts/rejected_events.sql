@@ -12,6 +12,16 @@ with readings as (
 
 ),
 
+good_lines as (
+
+    select file_url, file_line, loaded_at from {{ ref('stg_metering__events') }}
+    union all
+    select file_url, file_line, loaded_at from {{ ref('stg_metering__outcomes') }}
+    union all
+    select file_url, file_line, loaded_at from {{ ref('stg_metering__prompts') }}
+
+),
+
 landed as (
 
     select readings.*
@@ -20,11 +30,11 @@ landed as (
         readings.recency = 1
         and not exists (
             select 1
-            from {{ ref('stg_metering__events') }} as events
+            from good_lines
             where
-                events.file_url = readings.file_url
-                and events.file_line = readings.file_line
-                and events.loaded_at >= readings.loaded_at
+                good_lines.file_url = readings.file_url
+                and good_lines.file_line = readings.file_line
+                and good_lines.loaded_at >= readings.loaded_at
         )
 
 )
@@ -54,3 +64,18 @@ select
     load_id,
     loaded_at
 from {{ ref('int_events__conflicts') }}
+
+union all
+
+select
+    {{ surrogate_key(['file_url', 'file_line', 'content_hash', "'conflict'"]) }},
+    file_url,
+    file_line,
+    outcome_id,
+    null,
+    {{ dbt.concat(["'Another outcome with the id '", 'outcome_id', "' and a different content was received first and stands; send this one under an id of its own.'"]) }},
+    received_at,
+    load_id,
+    loaded_at
+from {{ ref('int_outcomes__judged') }}
+where verdict = 'conflicts'

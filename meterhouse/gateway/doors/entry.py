@@ -4,7 +4,7 @@ What belongs here: the way from a request to its verdicts. What does not: any pr
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from meterhouse.control.tables import ApiKeyRow
 from meterhouse.events.dialects.foreign import Item
+from meterhouse.events.kinds import EVENTS, RecordKind
 from meterhouse.gateway import metrics
 from meterhouse.gateway.access import Access
 from meterhouse.gateway.bodies import fit, read_body, unpacked
@@ -23,10 +24,11 @@ from meterhouse.settings import Settings
 
 NO_VERDICTS = pl.DataFrame(
     schema={
-        "event_id": pl.String,
+        "id": pl.String,
         "status": pl.String,
         "reason": pl.String,
         "unknown_fields": pl.List(pl.String),
+        "has_lost_prompts": pl.Boolean,
     }
 )
 
@@ -35,11 +37,11 @@ _INLINE_BYTES = 16 * 1024
 
 @dataclass(frozen=True)
 class Gateway:
-    """One worker process of the endpoint: its settings, its keys, its queue."""
+    """One worker process of the endpoint: its settings, its keys, its queues, one per kind of records by its name."""
 
     settings: Settings
     access: Access
-    queue: CommitQueue
+    queues: Mapping[str, CommitQueue]
     answers: IdempotentAnswers
 
 
@@ -64,6 +66,7 @@ async def verdicts_on(
     source: str,
     items_of: Callable[[bytes], pl.DataFrame],
     body: bytes | None = None,
+    kind: RecordKind = EVENTS,
 ) -> pl.DataFrame:
     """Read the body, cut it into items, commit them, count them.
 
@@ -73,6 +76,7 @@ async def verdicts_on(
         source: `source` of events that say none.
         items_of: From the unpacked body to `file_line`, `line`, `is_utf8`, and maybe `unfit`.
         body: The body as sent, when it is read already.
+        kind: What the items are.
 
     Returns:
         See `Committer.commit`; empty when the body holds no item.
@@ -81,14 +85,15 @@ async def verdicts_on(
         ProblemError: A limit, a damaged body, or a disk that cannot be written.
     """
     gateway = gateway_of(request)
+    queue = gateway.queues[kind.name]
     encoding = request.headers.get("content-encoding", "")
-    with gateway.queue.room() as take:
+    with queue.room() as take:
         given = await read_body(request, gateway.settings, take) if body is None else body
         items = await _in_thread_if_large(given, lambda: _items(given, encoding, items_of, gateway.settings))
         if items.is_empty():
             return NO_VERDICTS
         take(int(items["line"].str.len_bytes().sum()))
-        verdicts = await gateway.queue.commit(Delivery(items, source))
+        verdicts = await queue.commit(Delivery(items, source))
     for status, count in verdicts["status"].value_counts().rows():
         metrics.EVENTS.labels(door, status).inc(count)
     return verdicts

@@ -18,6 +18,7 @@ from uuid_utils import uuid7
 
 from meterhouse.events.dialects import revenium
 from meterhouse.events.dialects.foreign import NativeEvent, event_of, native_items
+from meterhouse.events.kinds import EVENTS
 from meterhouse.gateway.bodies import read_body
 from meterhouse.gateway.commit import Status
 from meterhouse.gateway.doors.entry import admitted, gateway_of, items_from, verdicts_on
@@ -43,7 +44,7 @@ def door_of(kind: str) -> Callable[[Request], Awaitable[Response]]:
 async def _post(request: Request, kind: str) -> Response:
     key = await admitted(request)
     gateway = gateway_of(request)
-    with gateway.queue.room() as take:
+    with gateway.queues[EVENTS.name].room() as take:
         body = await read_body(request, gateway.settings, take)
     async with gateway.answers.turn(request, key.id, body) as turn:
         if turn is not None and turn.before is not None:
@@ -77,11 +78,11 @@ def _answer(verdicts: pl.DataFrame, body: bytes, turn: Turn | None) -> Response:
         code = (
             HTTPStatus.CONFLICT if verdict["status"] == Status.CONFLICT else HTTPStatus.UNPROCESSABLE_ENTITY
         )
-        raise ProblemError(code, verdict["reason"], transactionId=verdict["event_id"])
+        raise ProblemError(code, verdict["reason"], transactionId=verdict["id"])
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     answer = {
-        "id": hashlib.sha256(verdict["event_id"].encode()).hexdigest()[:32],
-        "label": verdict["event_id"],
+        "id": hashlib.sha256(verdict["id"].encode()).hexdigest()[:32],
+        "label": verdict["id"],
         "resourceType": "metering",
         "signature": hashlib.sha256(body).hexdigest(),
         "created": now,

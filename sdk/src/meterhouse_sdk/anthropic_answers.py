@@ -2,7 +2,8 @@
 
 from typing import Any, Optional
 
-from meterhouse_sdk.calls import Answer, Endpoint, as_usage, look
+from meterhouse_sdk.calls import Answer, Endpoint, as_usage
+from meterhouse_sdk.looking import look
 from meterhouse_sdk.usage import Usage, anthropic_quantities
 
 _TIERS = ("standard", "priority", "batch", "flex")

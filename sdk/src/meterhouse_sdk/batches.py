@@ -11,7 +11,8 @@ from datetime import datetime, timezone
 from typing import Any, Optional, TypeVar
 
 from meterhouse_sdk import anthropic_answers, context, metering, openai_answers, trouble
-from meterhouse_sdk.calls import Answer, Endpoint, look, usage_fields
+from meterhouse_sdk.calls import Answer, Endpoint, usage_fields
+from meterhouse_sdk.looking import look
 
 Result = TypeVar("Result")
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any, Optional
 
 from meterhouse_sdk import streams
-from meterhouse_sdk.calls import Answer, Call, Endpoint, look
+from meterhouse_sdk.calls import Answer, Call, Endpoint
 from meterhouse_sdk.hooks import metered
+from meterhouse_sdk.looking import look
 from meterhouse_sdk.usage import Usage, bedrock_quantities
 
 _TIERS = {"default": "standard", "standard": "standard", "flex": "flex", "priority": "priority"}
@@ -39,9 +40,9 @@ def _metered(method: Any, endpoint: Endpoint, stream_key: Optional[str], provide
     def begin(_args: tuple[Any, ...], options: dict[str, Any]) -> Call:
         model = str(options.get("modelId") or "")
         asked = replace(endpoint, operation="embed") if "embed" in model else endpoint
-        return Call(
-            asked, provider, {"model": model or None, "stream": stream_key is not None}, {"region": region}
-        )
+        texts = {name: options.get(name) for name in ("messages", "system")}
+        request = {"model": model or None, "stream": stream_key is not None, **texts}
+        return Call(asked, provider, request, {"region": region})
 
     def conclude(call: Call, answer: Any) -> Any:
         if stream_key is not None and endpoint.stream_reader is not None:
@@ -49,6 +50,7 @@ def _metered(method: Any, endpoint: Endpoint, stream_key: Optional[str], provide
             reader.read(answer)
             answer[stream_key] = streams.WatchedEvents(answer[stream_key], call, reader)
         else:
+            call.answer_came(answer)
             call.succeed(endpoint.read_answer(answer))
         return answer
 

@@ -9,12 +9,13 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Optional, Protocol
 
-from meterhouse_sdk import context, metering, trouble
+from meterhouse_sdk import context, metering, prompts, trouble
+from meterhouse_sdk.looking import look
 from meterhouse_sdk.usage import Quantities, UndecidableError, Usage
 
 _LONGEST_REASON = 500
@@ -73,6 +74,12 @@ class Call:
         self._fields = fields or {}
         self._provider = provider
         self._attribution = context.current()
+        self._prompts: dict[str, Any] = {}
+        self._streamed: list[str] = []
+        self._is_capturing = metering.may_capture(self._attribution)
+        if self._is_capturing:
+            with trouble.kept_from_caller("reading a prompt"):
+                self._prompts = prompts.request_prompts(request)
         self._started_at = datetime.now(timezone.utc)
         self._clock_at_start = time.perf_counter()
         self._clock_at_first_token: Optional[float] = None
@@ -82,6 +89,18 @@ class Call:
         """Note the time of the first token."""
         if self._clock_at_first_token is None:
             self._clock_at_first_token = time.perf_counter()
+
+    def text_came(self, item: Any) -> None:
+        """Keep the text of one item of a streamed answer, where it is captured."""
+        if self._is_capturing:
+            with trouble.kept_from_caller("reading an answer's text"):
+                self._streamed.append(prompts.streamed_text(item))
+
+    def answer_came(self, answer: Any) -> None:
+        """Keep the text of a whole answer, where it is captured."""
+        if self._is_capturing:
+            with trouble.kept_from_caller("reading an answer's text"):
+                self._prompts["output_text"] = prompts.answer_text(answer)
 
     def succeed(self, answer: Answer) -> None:
         """End the call with what its answer says."""
@@ -112,7 +131,9 @@ class Call:
             "operation": self.endpoint.operation,
             "is_streamed": bool(self._request.get("stream")),
         }
-        event = {**self._fields, **about, **times, **fields}
+        if self._streamed:
+            self._prompts["output_text"] = "".join(self._streamed)
+        event = {**self._fields, **about, **times, **fields, **self._prompts}
         metering.record_call(self.endpoint.door, event, self._attribution)
 
 
@@ -150,24 +171,12 @@ def answer_error_fields(error: Any) -> dict[str, Any]:
     }
 
 
-def look(source: Any, *path: str) -> Any:
-    """The value at a path of keys or attributes; None where any of it is missing."""
-    for name in path:
-        source = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
-    return source
-
-
 def as_usage(usage: Any) -> Optional[Usage]:
     """A usage object as a mapping with exactly the keys the provider sent."""
     if usage is None or isinstance(usage, Mapping):
         return usage
     dumped: Usage = usage.model_dump(mode="json", exclude_unset=True, warnings=False)
     return dumped
-
-
-def items(value: Any) -> Iterable[Any]:
-    """The items of a list that may be missing."""
-    return value if isinstance(value, (list, tuple)) else ()
 
 
 def _provider_message(error: BaseException) -> str:

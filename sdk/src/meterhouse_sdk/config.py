@@ -10,14 +10,17 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 from meterhouse_sdk.fields import ATTRIBUTION_FIELDS
+from meterhouse_sdk.prompts import Redact
 
 _OFF = ("", "off")
 
 OnDrop = Callable[[Mapping[str, Any], str], None]
 """Told of each lost event and why; runs in the thread that lost it, so it must be quick."""
+CaptureRule = Callable[[Mapping[str, Any]], bool]
+"""Says of an event's fields whether its prompts are captured."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,9 @@ class Config:
     exit_timeout_seconds: float = 10.0
     is_stream_usage_asked: bool = False
     on_drop: Optional[OnDrop] = None
+    capture_prompts: Union[bool, CaptureRule] = False
+    redact: tuple[Redact, ...] = ()
+    max_prompt_characters: int = 20_000
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property

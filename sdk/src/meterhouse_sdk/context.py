@@ -19,6 +19,8 @@ from meterhouse_sdk.fields import ATTRIBUTION_FIELDS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+CAPTURE = "capture_prompts"
+"""The key of an attribution that is no field: whether prompts are captured."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _current: ContextVar[Mapping[str, Any]] = ContextVar("meterhouse_attribution", default=NOTHING)
 
@@ -53,14 +55,24 @@ class attribute:  # noqa: N801
 
     Args:
         metadata: Extra keys of your own, strings and numbers.
+        capture_prompts: Whether prompts and answers of these calls are captured, over the rule of
+            `configure()`.
         fields: Any of `ATTRIBUTION_FIELDS`; other names are kept under metadata, and logged once.
     """
 
-    def __init__(self, *, metadata: Optional[Mapping[str, Any]] = None, **fields: Any) -> None:
+    def __init__(
+        self,
+        *,
+        metadata: Optional[Mapping[str, Any]] = None,
+        capture_prompts: Optional[bool] = None,
+        **fields: Any,
+    ) -> None:
         strange = {name: value for name, value in fields.items() if name not in ATTRIBUTION_FIELDS}
         for name in strange:
             trouble.note("unknown_fields", name, f"attribute() knows no field {name!r}: kept under metadata.")
         self._fields = {name: value for name, value in fields.items() if name not in strange}
+        if capture_prompts is not None:
+            self._fields[CAPTURE] = capture_prompts
         if metadata or strange:
             self._fields["metadata"] = {**(metadata or {}), **strange}
         self._tokens: list[Token[Mapping[str, Any]]] = []

@@ -2,7 +2,8 @@
 
 What belongs here: queueing, batching, retrying, counting, and saying what was lost. What does not: where a
 batch goes (a `Transport`: `endpoint.py`, `landing.py`), and how it waits on disk (`spool.py`). Every event
-put in is at any time exactly one of sent, rejected, pending, spooled or dropped.
+put in is at any time exactly one of sent, rejected, pending, spooled or dropped. An outcome is one of them here, in
+batches of its own.
 """
 
 import json
@@ -18,7 +19,15 @@ from meterhouse_sdk.config import Config
 from meterhouse_sdk.ids import uuid7
 from meterhouse_sdk.pauses import Pauses
 from meterhouse_sdk.spool import Spool
-from meterhouse_sdk.transport import Batch, Refusal, RefusedBatchError, TooLargeError, Transport
+from meterhouse_sdk.transport import (
+    EVENTS,
+    OUTCOMES,
+    Batch,
+    Refusal,
+    RefusedBatchError,
+    TooLargeError,
+    Transport,
+)
 
 _OTHERS_REPLAY_SECONDS = 5.0
 """When another process is replaying the spool, look again after this long."""
@@ -91,12 +100,17 @@ class Sender:
             self._taken += len(self._queue)
             self._queue.clear()
             self._in_hand = ()
-            is_kept = self._is_spooled(self._batch(left))
-            if not is_kept:
-                self._dropped += len(left)
+            by_kind = ([event for event in left if _kind(event) == kind] for kind in (EVENTS, OUTCOMES))
+            lost = [
+                event
+                for events in by_kind
+                if events and not self._is_spooled(self._batch(events))
+                for event in events
+            ]
+            self._dropped += len(lost)
             self._settled.notify_all()
-        if not is_kept:
-            self._report_lost(left, f"the {self._title} could not be reached within {timeout_seconds:g} s")
+        if lost:
+            self._report_lost(lost, f"the {self._title} could not be reached within {timeout_seconds:g} s")
 
     def close(self, timeout_seconds: float) -> None:
         """Drain, then end the thread."""
@@ -152,9 +166,12 @@ class Sender:
                 self._replay_one()
 
     def _take(self) -> Sequence[Event]:
-        batch_size = min(len(self._queue), self._config.batch_size)
-        self._in_hand = [self._queue.popleft() for _ in range(batch_size)]
-        self._taken += batch_size
+        kind = _kind(self._queue[0])
+        taken: list[Event] = []
+        while self._queue and len(taken) < self._config.batch_size and _kind(self._queue[0]) == kind:
+            taken.append(self._queue.popleft())
+        self._in_hand = taken
+        self._taken += len(taken)
         self._waiting_since = time.monotonic()
         return self._in_hand
 
@@ -265,8 +282,8 @@ class Sender:
         return True
 
     def _count_those_sent_by_others(self) -> None:
-        for batch_id, event_count in list(self._spooled.items()):
-            if self._spool is not None and not self._spool.holds(batch_id, event_count):
+        for batch_id in list(self._spooled):
+            if self._spool is not None and not self._spool.holds(batch_id):
                 self._sent += self._spooled.pop(batch_id)
 
     def _settle(self, events: Sequence[Event], refused: int) -> None:
@@ -283,7 +300,8 @@ class Sender:
 
     def _batch(self, events: Sequence[Event]) -> Batch:
         assert self._transport is not None
-        return Batch(uuid7(), _lines(events, self._transport.stamps_arrival), len(events))
+        lines = _lines(events, self._transport.stamps_arrival)
+        return Batch(uuid7(), lines, len(events), _kind(events[0]) if events else EVENTS)
 
     def _say_waiting(self, error: Exception) -> None:
         if self._pauses.tries == 0:
@@ -311,11 +329,15 @@ class Sender:
                 self._config.on_drop(event, reason)
 
 
+def _kind(event: Event) -> str:
+    return OUTCOMES if "outcome_id" in event else EVENTS
+
+
 def _halves(batch: Batch) -> list[Batch]:
     lines = batch.lines.splitlines(keepends=True)
     middle = len(lines) // 2
     return [
-        Batch(f"{batch.batch_id}-{name}", b"".join(part), len(part))
+        Batch(f"{batch.batch_id}-{name}", b"".join(part), len(part), batch.kind)
         for name, part in (("a", lines[:middle]), ("b", lines[middle:]))
     ]
 

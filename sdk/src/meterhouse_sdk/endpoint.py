@@ -61,7 +61,7 @@ class Endpoint:
             OSError: it is away, busy, or does not accept the key: worth another try.
         """
         request = urllib.request.Request(  # noqa: S310
-            f"{self.destination}/v1/events",
+            f"{self.destination}/v1/{batch.kind}",
             data=gzip.compress(batch.lines, compresslevel=1, mtime=0),
             headers={
                 "Content-Type": "application/x-ndjson",

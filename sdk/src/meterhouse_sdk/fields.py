@@ -55,6 +55,9 @@ TOKEN_FIELDS = (
 )
 """Disjoint token quantities: their sum is the provider's own total."""
 
+PROMPT_FIELDS = ("system_prompt", "input_messages", "output_text", "prompts_truncated")
+"""What travels with an event where capturing is on, and is kept apart from it at its destination."""
+
 FIELD_KINDS: dict[str, str] = {
     **dict.fromkeys(("event_id", "provider_request_id", "source", "schema_version"), "text"),
     **dict.fromkeys(("received_at", "started_at", "first_token_at", "ended_at"), "timestamp"),
@@ -73,11 +76,21 @@ FIELD_KINDS: dict[str, str] = {
 }
 """Every field of an event and its kind."""
 
+OUTCOME_KINDS: dict[str, str] = {
+    **dict.fromkeys(("outcome_id", "trace_id", "name", "source", "schema_version"), "text"),
+    **dict.fromkeys(("customer", "product", "agent", "workflow", "business_unit", "environment"), "text"),
+    **dict.fromkeys(("at", "received_at"), "timestamp"),
+    "is_success": "flag",
+    "value_usd": "money",
+    "metadata": "json",
+}
+"""Every field of an outcome and its kind."""
+
 Json = Union[str, int, float, bool]
 
 
-def clean(fields: Mapping[str, Any]) -> dict[str, Json]:
-    """The event as written: known fields converted, unknown ones under `metadata`, no nulls.
+def clean(fields: Mapping[str, Any], kinds: Mapping[str, str] = FIELD_KINDS) -> dict[str, Json]:
+    """The event, or another record, as written: fields of these kinds converted, others under `metadata`, no nulls.
 
     Times become RFC 3339 in UTC with microseconds (a naive time is local time, as everywhere in Python),
     decimals plain text, `usage_raw` and `metadata` JSON text.
@@ -87,7 +100,7 @@ def clean(fields: Mapping[str, Any]) -> dict[str, Json]:
     for name, value in fields.items():
         if value is None:
             continue
-        kind = FIELD_KINDS.get(name)
+        kind = kinds.get(name)
         if kind is None:
             trouble.note("unknown_fields", name, f"{name!r} is no field of an event: kept under metadata.")
             metadata[name] = value

@@ -8,8 +8,9 @@ import re
 from typing import Any
 
 from meterhouse_sdk import streams
-from meterhouse_sdk.calls import Answer, Call, Endpoint, as_usage, items, look
+from meterhouse_sdk.calls import Answer, Call, Endpoint, as_usage
 from meterhouse_sdk.hooks import metered
+from meterhouse_sdk.looking import items, look
 from meterhouse_sdk.usage import Quantities, google_quantities
 
 _TIERS = {"STANDARD": "standard", "FLEX": "flex", "PRIORITY": "priority", "BATCH": "batch"}
@@ -28,11 +29,13 @@ def hook(client: Any, provider: str) -> None:
 def _metered(method: Any, endpoint: Endpoint, provider: str, is_streamed: bool) -> Any:
     def begin(_args: tuple[Any, ...], options: dict[str, Any]) -> Call:
         model = _MODEL_PATH.sub("", str(options.get("model") or "")) or None
-        return Call(endpoint, provider, {"model": model, "stream": is_streamed})
+        texts = {name: options.get(name) for name in ("contents", "config")}
+        return Call(endpoint, provider, {"model": model, "stream": is_streamed, **texts})
 
     def conclude(call: Call, answer: Any) -> Any:
         if is_streamed and endpoint.stream_reader is not None:
             return streams.watched(answer, call, endpoint.stream_reader())
+        call.answer_came(answer)
         call.succeed(endpoint.read_answer(answer))
         return answer
 

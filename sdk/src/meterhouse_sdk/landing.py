@@ -1,11 +1,13 @@
-"""The landing zone as the SDK writes it: one file per batch, in the folder of its hour of arrival (UTC).
+"""The landing zone as the SDK writes it: one file per batch, in the folder of its kind and hour of arrival (UTC).
 
-What belongs here: layout, and writing so that a file appears whole or not at all. What does not: when to
-write and what to do when it fails (`delivery.py`). Layout and names: design/events.md, The landing zone.
+What belongs here: layout, and writing so that a file appears whole or not at all. Prompts that travel with events get a
+file of their own, written first. What does not: when to write and what to do when it fails (`delivery.py`).
+Layout and names: design/events.md, The landing zone.
 """
 
 import gzip
 import importlib
+import json
 import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -13,9 +15,11 @@ from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
+from meterhouse_sdk.fields import PROMPT_FIELDS
 from meterhouse_sdk.spool import sync_folder
 from meterhouse_sdk.transport import Batch, Refusal, Transport
 
+_PROMPTS = "prompts"
 _S3_TIMEOUT_SECONDS = 10
 
 
@@ -54,12 +58,16 @@ class _Folder:
     def send(self, batch: Batch) -> Sequence[Refusal]:
         if not self._root.is_dir():
             raise FileNotFoundError(f"the landing folder {self._root} does not exist, make it or mount it")
-        path = self._root / _file_path(self._producer, batch)
+        for url, content in _files(self._producer, batch):
+            self._write(self._root / url, content)
+        return ()
+
+    def _write(self, path: Path, content: bytes) -> None:
         self._make_folder(path.parent)
         aside = path.with_name(f".{path.name}.tmp")
         try:
             with aside.open("wb") as stream:
-                stream.write(_compressed(batch))
+                stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
             aside.replace(path)
@@ -67,7 +75,6 @@ class _Folder:
             if aside.exists():
                 aside.unlink()
         sync_folder(path.parent)
-        return ()
 
     def _make_folder(self, folder: Path) -> None:
         if not folder.is_dir():
@@ -97,9 +104,9 @@ class _Bucket:
     def send(self, batch: Batch) -> Sequence[Refusal]:
         if self._store is None:
             self._store = self._connect()
-        path = f"{self._root}/{_file_path(self._producer, batch)}"
-        with self._store.open_output_stream(path, compression=None) as stream:
-            stream.write(_compressed(batch))
+        for url, content in _files(self._producer, batch):
+            with self._store.open_output_stream(f"{self._root}/{url}", compression=None) as stream:
+                stream.write(content)
         return ()
 
     def _connect(self) -> Any:
@@ -114,10 +121,33 @@ class _Bucket:
         )
 
 
-def _file_path(producer: str, batch: Batch) -> str:
+def _files(producer: str, batch: Batch) -> list[tuple[str, bytes]]:
+    """The files of a batch in the order in which they are to be written, by their place below the zone."""
+    lines, prompts = batch.lines, b""
+    if any(f'"{name}"'.encode() in lines for name in PROMPT_FIELDS):
+        lines, prompts = _apart(lines)
     now = datetime.now(timezone.utc)
-    return f"events/date={now:%Y-%m-%d}/hour={now:%H}/{producer}-{batch.batch_id}.jsonl.gz"
+    place = f"date={now:%Y-%m-%d}/hour={now:%H}/{producer}-{batch.batch_id}.jsonl.gz"
+    files = [(_PROMPTS, prompts), (batch.kind, lines)]
+    return [(f"{kind}/{place}", _compressed(content)) for kind, content in files if content]
 
 
-def _compressed(batch: Batch) -> bytes:
-    return gzip.compress(batch.lines, compresslevel=6, mtime=0)
+def _apart(lines: bytes) -> tuple[bytes, bytes]:
+    """The events without their prompts, and the prompts by the id of their event."""
+    events, prompts = [], []
+    for line in lines.splitlines():
+        event = json.loads(line)
+        found = {name: event.pop(name) for name in PROMPT_FIELDS if name in event}
+        events.append(json.dumps(event))
+        if found:
+            about = {name: event[name] for name in ("event_id", "received_at") if name in event}
+            prompts.append(json.dumps({**about, **found}))
+    return _joined(events), _joined(prompts)
+
+
+def _joined(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _compressed(content: bytes) -> bytes:
+    return gzip.compress(content, compresslevel=6, mtime=0)

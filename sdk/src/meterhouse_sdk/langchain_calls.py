@@ -11,7 +11,8 @@ from typing import Any, Optional
 
 from meterhouse_sdk import context, trouble
 from meterhouse_sdk.callbacks import Remembered
-from meterhouse_sdk.calls import Answer, Call, Endpoint, items, look
+from meterhouse_sdk.calls import Answer, Call, Endpoint
+from meterhouse_sdk.looking import items, look
 from meterhouse_sdk.usage import langchain_quantities
 
 _PROVIDERS = {
@@ -66,13 +67,13 @@ class LangChainCalls:
         """A step failed."""
         self._runs.take(run_id)
 
-    def on_chat_model_start(self, _serialized: Any, _messages: Any, **about: Any) -> None:
+    def on_chat_model_start(self, _serialized: Any, messages: Any, **about: Any) -> None:
         """A call of a chat model starts."""
-        self._begin(_MODEL, about)
+        self._begin(_MODEL, about, messages=messages[0] if messages else None)
 
-    def on_llm_start(self, _serialized: Any, _prompts: Any, **about: Any) -> None:
+    def on_llm_start(self, _serialized: Any, prompts: Any, **about: Any) -> None:
         """A call of a text model starts."""
-        self._begin(_MODEL, about)
+        self._begin(_MODEL, about, messages=prompts)
 
     def on_llm_new_token(self, _token: Any, *, run_id: Any, **_: Any) -> None:
         """A token of a streamed answer came."""
@@ -104,7 +105,9 @@ class LangChainCalls:
         parent = self._runs.get(parent_run_id)
         return parent.trace_id if parent is not None else str(parent_run_id or run_id)
 
-    def _begin(self, endpoint: Endpoint, about: Mapping[str, Any], tool: Optional[str] = None) -> None:
+    def _begin(
+        self, endpoint: Endpoint, about: Mapping[str, Any], tool: Optional[str] = None, messages: Any = None
+    ) -> None:
         with trouble.kept_from_caller("starting a LangChain call"):
             run_id = about["run_id"]
             trace_id = self._trace(run_id, about.get("parent_run_id"))
@@ -113,6 +116,7 @@ class LangChainCalls:
                 "model": look(about, "metadata", "ls_model_name")
                 or look(about, "invocation_params", "model"),
                 "stream": look(about, "invocation_params", "stream"),
+                "messages": messages,
             }
             fields: dict[str, Any] = {"event_id": str(run_id)}
             if "trace_id" not in context.current():
@@ -127,6 +131,7 @@ class LangChainCalls:
         with trouble.kept_from_caller("reading a LangChain answer"):
             run = self._runs.take(run_id)
             if run is not None and run.call is not None:
+                run.call.answer_came(look(_generation(result), "message"))
                 run.call.succeed(run.call.endpoint.read_answer(result))
 
     def _fail(self, run_id: Any, error: BaseException) -> None:
@@ -137,8 +142,7 @@ class LangChainCalls:
 
 
 def _read_result(result: Any) -> Answer:
-    generation = next((one for batch in items(look(result, "generations")) for one in batch), None)
-    message = look(generation, "message")
+    message = look(_generation(result), "message")
     about = look(message, "response_metadata") or look(result, "llm_output") or {}
     fields = {
         "provider_request_id": look(about, "id") or look(about, "request_id"),
@@ -146,6 +150,10 @@ def _read_result(result: Any) -> Answer:
         "stop_reason": look(about, "finish_reason") or look(about, "stop_reason"),
     }
     return Answer(fields, look(message, "usage_metadata"))
+
+
+def _generation(result: Any) -> Any:
+    return next((one for batch in items(look(result, "generations")) for one in batch), None)
 
 
 def _read_tool(_output: Any) -> Answer:

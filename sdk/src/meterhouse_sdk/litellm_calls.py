@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, Optional
 
-from meterhouse_sdk import context, metering, trouble
+from meterhouse_sdk import context, metering, prompts, trouble
 from meterhouse_sdk.callbacks import Remembered
-from meterhouse_sdk.calls import error_fields, look
+from meterhouse_sdk.calls import error_fields
+from meterhouse_sdk.looking import look
 from meterhouse_sdk.openai_answers import service_tier
 from meterhouse_sdk.usage import Quantities, UndecidableError, litellm_quantities
 
@@ -76,7 +77,8 @@ class LiteLLMCalls:
             payload = kwargs.get("standard_logging_object")
             if isinstance(payload, Mapping):
                 attribution = self._attributions.take(kwargs.get("litellm_call_id")) or context.current()
-                metering.record_call("litellm", {**_fields(payload), **outcome}, attribution)
+                texts = _prompts(payload) if metering.may_capture(attribution) else {}
+                metering.record_call("litellm", {**_fields(payload), **texts, **outcome}, attribution)
 
 
 def _fields(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,6 +104,13 @@ def _fields(payload: Mapping[str, Any]) -> dict[str, Any]:
         fields["first_token_at"] = _time(first)
         fields["time_to_first_token_ms"] = round((first - started) * 1000)
     return {**fields, **_usage_fields(payload)}
+
+
+def _prompts(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **prompts.request_prompts(payload),
+        "output_text": prompts.answer_text(payload.get("response")),
+    }
 
 
 def _usage_fields(payload: Mapping[str, Any]) -> dict[str, Any]:

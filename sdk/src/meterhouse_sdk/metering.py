@@ -1,24 +1,26 @@
 """Metering: from the fields of one call to an event in the queue, with one sender per process.
 
-What belongs here: `configure`, `meter`, `flush`, `stats`, and what happens at exit and after a fork. What
+What belongs here: `configure`, `meter`, `outcome`, `flush`, `stats`, and what happens at exit and after a fork. What
 does not: how a provider's answer becomes fields (`calls.py` and the modules per provider).
 """
 
 import atexit
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from decimal import Decimal
 from multiprocessing import util as multiprocessing_util
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from meterhouse_sdk import context, landing, trouble
 from meterhouse_sdk.callbacks import Remembered
-from meterhouse_sdk.config import Config, OnDrop, environment_attribution, environment_settings
+from meterhouse_sdk.config import CaptureRule, Config, OnDrop, environment_attribution, environment_settings
 from meterhouse_sdk.delivery import Sender
 from meterhouse_sdk.endpoint import Endpoint
-from meterhouse_sdk.fields import SCHEMA_VERSION, clean
+from meterhouse_sdk.fields import OUTCOME_KINDS, PROMPT_FIELDS, SCHEMA_VERSION, clean
 from meterhouse_sdk.ids import uuid7
+from meterhouse_sdk.prompts import Redact, fit_to_leave
 from meterhouse_sdk.spool import Spool
 from meterhouse_sdk.transport import Transport
 
@@ -52,6 +54,9 @@ def configure(
     exit_timeout_seconds: float = Config.exit_timeout_seconds,
     is_stream_usage_asked: bool = Config.is_stream_usage_asked,
     on_drop: Optional[OnDrop] = None,
+    capture_prompts: Union[bool, CaptureRule] = Config.capture_prompts,
+    redact: Union[Redact, Sequence[Redact]] = (),
+    max_prompt_characters: int = Config.max_prompt_characters,
     **defaults: Any,
 ) -> None:
     """Set how this process meters; without it the environment alone decides.
@@ -79,6 +84,13 @@ def configure(
             where the caller did not. This adds one chunk without choices to the stream; without it the
             usage of such a stream is unknown.
         on_drop: Called with each lost event and the reason, in the thread that lost it.
+        capture_prompts: Whether prompts and answers travel with events: True, or a rule that says it of an
+            event's fields. Off by default; `attribute(capture_prompts=...)` and `meter(capture_prompts=...)`
+            go before it. The destination keeps them apart, if it keeps them.
+        redact: One or more functions from text to text that every captured text goes through before it
+            leaves this process, in the calling thread. Where one fails no prompt leaves.
+        max_prompt_characters: Most characters of each captured field; beyond it the text is cut, and
+            `prompts_truncated` says so.
         defaults: Attribution every event starts from (`customer`, `product`, `environment`, ...), over
             `METERHOUSE_<FIELD>` in the environment.
     """
@@ -99,6 +111,9 @@ def configure(
         exit_timeout_seconds=exit_timeout_seconds,
         is_stream_usage_asked=is_stream_usage_asked,
         on_drop=on_drop,
+        capture_prompts=capture_prompts,
+        redact=(redact,) if callable(redact) else tuple(redact),
+        max_prompt_characters=max_prompt_characters,
         defaults=context.merge(environment_attribution(), defaults),
     )
     with _process.lock:
@@ -115,6 +130,8 @@ def meter(**fields: Any) -> str:
         fields: Fields of the event (see `fields.FIELD_KINDS`), over the attribution in force and the
             defaults. `provider` and, but for `operation="tool"`, `model` are needed; `event_id` and
             `started_at` (now) are made when missing. Names that are no field are kept under metadata.
+            `system_prompt`, `input_messages` and `output_text` are taken where capturing is on, as by
+            `capture_prompts=True`.
 
     Returns:
         The event id, a UUIDv7 unless given.
@@ -129,8 +146,67 @@ def record(fields: Mapping[str, Any], attribution: Mapping[str, Any]) -> str:
         now = datetime.now(timezone.utc)
         made = {"started_at": now, "source": "sdk", "schema_version": SCHEMA_VERSION}
         given = context.merge(context.merge(settings().defaults, attribution), fields)
-        _sender().put(clean({**made, **given, "event_id": event_id}))
+        prompts = {name: given.pop(name) for name in PROMPT_FIELDS if name in given}
+        wish = given.pop(context.CAPTURE, None)
+        event = clean({**made, **given, "event_id": event_id})
+        if prompts:
+            event.update(_captured(prompts, wish, event))
+        _sender().put(event)
     return event_id
+
+
+def outcome(
+    trace_id: str,
+    name: str,
+    *,
+    is_success: Optional[bool] = None,
+    value_usd: Union[Decimal, str, int, float, None] = None,
+    at: Optional[datetime] = None,
+    **fields: Any,
+) -> str:
+    """Record what a workflow run achieved, so that cost meets return. Never raises, never waits.
+
+    Args:
+        trace_id: The trace its calls carry, as by `attribute(trace_id=...)`.
+        name: What was achieved, as `ticket_resolved`.
+        is_success: Whether it was; None when not known.
+        value_usd: What it is worth in USD, best as a Decimal or a text; None when not known.
+        at: When, by default now.
+        fields: `outcome_id`, `customer`, `product`, `agent`, `workflow`, `business_unit`, `environment`, over
+            the attribution in force and the defaults; other names are kept under metadata.
+
+    Returns:
+        The outcome id, a UUIDv7 unless given; the same id counts once.
+    """
+    outcome_id = str(fields.get("outcome_id") or uuid7())
+    with trouble.kept_from_caller("recording an outcome"):
+        said = {"name": name, "is_success": is_success, "value_usd": value_usd}
+        about = context.merge(settings().defaults, context.current())
+        attribution = {key: value for key, value in about.items() if key in OUTCOME_KINDS}
+        made = {"at": at or datetime.now(timezone.utc), "source": "sdk", "schema_version": SCHEMA_VERSION}
+        given = context.merge(attribution, {**fields, **said, "trace_id": trace_id})
+        _sender().put(clean({**made, **given, "outcome_id": outcome_id}, OUTCOME_KINDS))
+    return outcome_id
+
+
+def may_capture(attribution: Mapping[str, Any]) -> bool:
+    """Whether prompts of a call under this attribution may be wanted; the rule decides when it is over."""
+    wish = attribution.get(context.CAPTURE)
+    return bool(settings().capture_prompts if wish is None else wish)
+
+
+def _captured(prompts: Mapping[str, Any], wish: Optional[bool], event: Mapping[str, Any]) -> dict[str, Any]:
+    """The prompts as they may leave this process; none where capturing is off, or where a hook fails."""
+    config = settings()
+    rule = config.capture_prompts if wish is None else wish
+    if not rule:
+        if wish is None:
+            trouble.note("uncaptured", "meter", "Prompts given to meter() are left behind: capturing is off.")
+        return {}
+    with trouble.kept_from_caller("capturing prompts, which are left behind,"):
+        if not callable(rule) or rule(event):
+            return fit_to_leave(prompts, config.redact, config.max_prompt_characters)
+    return {}
 
 
 def record_call(door: str, fields: Mapping[str, Any], attribution: Mapping[str, Any]) -> None:

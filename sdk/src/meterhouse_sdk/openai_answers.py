@@ -2,7 +2,8 @@
 
 from typing import Any, Optional
 
-from meterhouse_sdk.calls import Answer, Endpoint, answer_error_fields, as_usage, items, look
+from meterhouse_sdk.calls import Answer, Endpoint, answer_error_fields, as_usage
+from meterhouse_sdk.looking import items, look
 from meterhouse_sdk.usage import (
     Quantities,
     openai_image_quantities,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
 
-from meterhouse_sdk.transport import Batch
+from meterhouse_sdk.transport import EVENTS, Batch
 
 try:
     import fcntl
@@ -43,7 +43,7 @@ class Spool:
         """
         if self._used_bytes() + len(batch.lines) > self._max_bytes:
             raise OSError(f"the spool folder {self._folder} holds its {self._max_bytes} bytes already")
-        self._write(f"{batch.batch_id}-{batch.event_count}{_SUFFIX}", batch.lines)
+        self._write(self._path(batch).name, batch.lines)
 
     def keep_refused(self, batch: Batch) -> None:
         """Put aside a batch that its destination will never take, for a person to look at."""
@@ -53,8 +53,9 @@ class Spool:
         """The batch that has waited longest, or None."""
         for path in self._waiting():
             with contextlib.suppress(FileNotFoundError):
-                batch_id, _, count = path.name.removesuffix(_SUFFIX).rpartition("-")
-                return Batch(batch_id, path.read_bytes(), int(count))
+                stem, _, kind = path.name[: -len(_SUFFIX)].partition(".")
+                batch_id, _, count = stem.rpartition("-")
+                return Batch(batch_id, path.read_bytes(), int(count), kind or EVENTS)
         return None
 
     def done(self, batch: Batch) -> None:
@@ -62,9 +63,9 @@ class Spool:
         with contextlib.suppress(FileNotFoundError):
             self._path(batch).unlink()
 
-    def holds(self, batch_id: str, event_count: int) -> bool:
+    def holds(self, batch_id: str) -> bool:
         """Whether a batch still waits; another process may have sent it."""
-        return self._path(Batch(batch_id, b"", event_count)).exists()
+        return any(self._folder.glob(f"{batch_id}-*{_SUFFIX}"))
 
     @contextlib.contextmanager
     def replaying(self) -> Iterator[bool]:
@@ -76,7 +77,8 @@ class Spool:
             yield _is_locked(lock)
 
     def _path(self, batch: Batch) -> Path:
-        return self._folder / f"{batch.batch_id}-{batch.event_count}{_SUFFIX}"
+        kind = "" if batch.kind == EVENTS else f".{batch.kind}"
+        return self._folder / f"{batch.batch_id}-{batch.event_count}{kind}{_SUFFIX}"
 
     def _waiting(self) -> list[Path]:
         return sorted(self._folder.glob(f"[!.]*{_SUFFIX}")) if self._folder.is_dir() else []

@@ -67,6 +67,7 @@ class _Watch:
         with kept_from_caller("reading a stream"):
             if self._reader.read(item):
                 self._call.token_came()
+        self._call.text_came(item)
 
     def end(self, is_exhausted: bool) -> None:
         with kept_from_caller("ending a stream"):

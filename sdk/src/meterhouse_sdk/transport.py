@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional, Protocol
 
+EVENTS, OUTCOMES = "events", "outcomes"
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -17,6 +19,8 @@ class Batch:
     lines: bytes
     """One JSON object per line."""
     event_count: int
+    kind: str = EVENTS
+    """What they are: events, or outcomes, which count as events in all our words and numbers."""
 
 
 @dataclass(frozen=True)

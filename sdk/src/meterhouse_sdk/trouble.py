@@ -12,9 +12,10 @@ from collections.abc import Iterator
 
 log = logging.getLogger("meterhouse_sdk")
 
-KINDS = ("failed", "undecided", "unknown_fields", "doubled")
+KINDS = ("failed", "undecided", "unknown_fields", "doubled", "uncaptured")
 """`failed`: a fault of ours; `undecided`: usage that could not be split without guessing; `unknown_fields`:
-names that are no field of an event, kept under its metadata; `doubled`: calls seen by two hooks, metered once."""
+names that are no field of an event, kept under its metadata; `doubled`: calls seen by two hooks, metered once;
+`uncaptured`: prompts that were given to `meter()` while capturing is off, and left behind."""
 
 _MOST_PLACES_TOLD = 1000
 _counts: "Counter[str]" = Counter()

@@ -115,6 +115,7 @@ def _conclude_post(call: Call, answer: Any) -> Any:
     elif hasattr(answer, "http_response"):
         call.succeed(_read_raw(call.endpoint, answer.http_response))
     else:
+        call.answer_came(answer)
         call.succeed(call.endpoint.read_answer(answer))
     return answer
 

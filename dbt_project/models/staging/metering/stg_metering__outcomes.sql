@@ -1,0 +1,23 @@
+select
+    outcome_id,
+    trace_id,
+    name as outcome_name,
+    is_success,
+    value_usd,
+    outcomes.at as achieved_at,
+    source,
+    schema_version,
+    received_at,
+    customer,
+    product,
+    agent,
+    workflow,
+    business_unit,
+    environment,
+    metadata,
+    file_url,
+    file_line,
+    content_hash,
+    load_id,
+    loaded_at
+from {{ raw_table('metering', 'outcomes') }} as outcomes

@@ -12,7 +12,7 @@ DEV := $(VENV)/.installed-dev
 export DO_NOT_TRACK := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help demo test check format up lock clean
+.PHONY: help demo test bench check format up lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -22,6 +22,10 @@ demo: $(RUNTIME) ## Run the whole pipeline end to end on a small world on this m
 
 test: $(DEV) ## Run all tests (ARGS="-k name" narrows them)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+bench: $(DEV) ## Measure on this machine: the endpoint, and how long an event takes into the marts
+	@$(BIN)/python -m bench.gateway
+	@$(BIN)/python -m bench.real_time
 
 check: $(DEV) ## Format, lint, types and the arrows between packages
 	@$(BIN)/ruff format --check .

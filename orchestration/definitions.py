@@ -10,6 +10,7 @@ from sensors.new_event_files import build_new_event_files_sensor
 
 REFRESH_COSTS = "refresh_costs"
 METER_EVENTS = "meter_events"
+BUILD_MARTS = "build_marts"
 
 
 def build_defs() -> dg.Definitions:
@@ -24,8 +25,13 @@ def build_defs() -> dg.Definitions:
     )
     meter_events = dg.define_asset_job(
         METER_EVENTS,
+        selection=dg.AssetSelection.groups("metering").downstream(),
+        description="Load the event files of an hour, build what they touch, publish: an event's way to the marts.",
+    )
+    build_marts = dg.define_asset_job(
+        BUILD_MARTS,
         selection=dg.AssetSelection.groups("metering") | built,
-        description="Load the event files of an hour, build the marts, publish them.",
+        description="Load the event files of an hour, build all marts, publish: the first time, or after an upgrade.",
     )
     return dg.Definitions(
         assets=[
@@ -35,7 +41,7 @@ def build_defs() -> dg.Definitions:
             dbt_models,
             published.build_published(mart_keys),
         ],
-        jobs=[refresh_costs, meter_events],
+        jobs=[refresh_costs, meter_events, build_marts],
         schedules=[
             dg.build_schedule_from_partitioned_job(
                 refresh_costs,
@@ -47,7 +53,7 @@ def build_defs() -> dg.Definitions:
         sensors=[
             build_alert_sensor("alert_rules"),
             build_alert_sensor("alert_rules_relief"),
-            build_new_event_files_sensor(METER_EVENTS),
+            build_new_event_files_sensor(meter_events, build_marts),
         ],
         resources={"installation": Installation(), "dbt": marts.dbt_resource()},
         executor=dg.in_process_executor,

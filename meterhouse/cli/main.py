@@ -25,6 +25,7 @@ COMMANDS = {
     "prices": "meterhouse.cli.prices:prices_app",
     "doctor": "meterhouse.cli.doctor:doctor",
     "keys": "meterhouse.cli.keys:keys_app",
+    "prompts": "meterhouse.cli.prompts:prompts_app",
     "gateway": "meterhouse.cli.gateway:gateway",
     "vault": "meterhouse.cli.vault:vault_app",
 }

@@ -100,7 +100,7 @@ class CommitQueue:
 
     def _hold(self, size: int) -> None:
         self._pending_bytes += size
-        metrics.PENDING_BYTES.set(self._pending_bytes)
+        metrics.PENDING_BYTES.inc(size)
 
     async def _run(self) -> None:
         while True:

@@ -38,12 +38,16 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     return {"METERHOUSE_WAREHOUSE_PATH": str(settings.warehouse_path)}
 
 
+def target_path(settings: Settings) -> Path:
+    """Where dbt keeps its parsed project from build to build, so that it parses only what changed."""
+    return settings.home_path / "dbt" / "target"
+
+
 def dbt_paths(settings: Settings) -> list[str]:
     """Arguments that keep dbt's own files inside the home."""
-    home = settings.home_path / "dbt"
     return [
         "--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR),
-        "--target-path", str(home / "target"), "--log-path", str(home / "logs"),
+        "--target-path", str(target_path(settings)), "--log-path", str(settings.home_path / "dbt" / "logs"),
     ]  # fmt: skip
 
 
@@ -112,11 +116,20 @@ def fresh_manifest(path: Path) -> Path:
         return _parsed_if_stale(path)
 
 
-def _parsed_if_stale(path: Path) -> Path:
+def is_whole_build_due(settings: Settings) -> bool:
+    """Whether no whole build was published since the project changed: a part alone would miss its neighbours."""
+    return _is_older_than_the_project(settings.published_path)
+
+
+def _is_older_than_the_project(path: Path) -> bool:
     made_at = path.stat().st_mtime if path.exists() else 0.0
     parts = [PROJECT_DIR / name for name in ("dbt_project.yml", "models", "macros", "seeds", "tests")]
     files = [file for part in parts for file in (part.rglob("*") if part.is_dir() else [part])]
-    if made_at <= max(file.stat().st_mtime for file in files):
+    return made_at <= max(file.stat().st_mtime for file in files)
+
+
+def _parsed_if_stale(path: Path) -> Path:
+    if _is_older_than_the_project(path):
         folders = ["--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)]
         outputs = ["--target-path", str(path.parent), "--log-path", str(path.parent)]
         outcome = dbtRunner().invoke(["parse", "--quiet", *folders, *outputs])

@@ -1,11 +1,68 @@
-"""What could not become an event stays visible, and never stops a build."""
+"""What could not become an event stays visible, and never stops a build; and what traces cost and achieved."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
+from meterhouse.events.kinds import OUTCOMES, PROMPTS
 from tests.dbt import raw
 from tests.dbt.test_exactly_once import START, event, reject
+
+
+def traced(number, trace_id, cost, status="priced", **fields):
+    started_at = START + timedelta(minutes=number)
+    return {
+        **event(f"t{number}", 0, line=number, file="traced"),
+        "started_at": started_at,
+        "ended_at": started_at + timedelta(seconds=1),
+        "trace_id": trace_id,
+        "cost_usd": cost and Decimal(cost),
+        "cost_status": status,
+        "customer": "acme",
+        **fields,
+    }
+
+
+def achieved(line, outcome_id, trace_id, name, is_success, value=None, received=0):
+    at = START + timedelta(hours=1)
+    return {
+        "outcome_id": outcome_id,
+        "trace_id": trace_id,
+        "name": name,
+        "is_success": is_success,
+        "value_usd": value and Decimal(value),
+        "at": at,
+        "received_at": at + timedelta(minutes=received),
+        "workflow": "triage",
+        "content_hash": f"{name}{is_success}{value}",
+        "file_url": "o",
+        "file_line": line,
+    }
+
+
+TRACED = [
+    traced(1, "A", "0.100000000001", agent="writer", workflow="mail"),
+    traced(2, "A", "0.2", agent="reader", workflow="mail"),
+    traced(3, "A", None, "unpriced", agent="writer", workflow="mail", customer="other"),
+    traced(4, "B", None, "usage_missing", outcome="error"),
+]
+ACHIEVED = [
+    achieved(1, "o1", "A", "resolved", True, "4.20"),
+    achieved(2, "o2", "A", "rated", True, "0.80"),
+    achieved(3, "o3", "C", "resolved", False),
+    achieved(4, "o1", "A", "resolved", False, "9.99", received=5),
+    achieved(5, "o2", "A", "rated", True, "0.80", received=6),
+    achieved(6, "o4", "B", "sent", None),
+]
+ANSWER = {
+    "event_id": "t1",
+    "output_text": "first",
+    "received_at": START,
+    "content_hash": "a",
+    "file_url": "p",
+    "file_line": 1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +76,10 @@ def rejects(tmp_path_factory):
     raw.load_rejects(
         path, [reject("f1", 3), {**reject("f1", 4), "first_seen_at": datetime(2026, 11, 9, tzinfo=UTC)}], 3
     )
+    raw.load_events(path, TRACED, 4)
+    raw.load_kind(path, OUTCOMES, ACHIEVED, 4)
+    raw.load_kind(path, OUTCOMES, ACHIEVED[:1], 5)
+    raw.load_kind(path, PROMPTS, [ANSWER, {**ANSWER, "file_line": 2, "output_text": "later"}], 4)
     assert raw.dbt(path, "build") == []
     return path, {
         (row["file_url"], row["file_line"]): row
@@ -28,12 +89,13 @@ def rejects(tmp_path_factory):
 
 def test_each_line_that_is_no_event_is_one_reject_as_its_file_said_last(rejects):
     path, found = rejects
-    assert found.keys() == {("f1", 3), ("f1", 4), ("f9", None), ("f2", 1)}
+    assert found.keys() == {("f1", 3), ("f1", 4), ("f9", None), ("f2", 1), ("o", 4)}
     assert found["f1", 4]["first_seen_at"] == START
     assert {row["event_id"] for row in raw.rows(path, "select event_id from marts.fct_transactions")} == {
         "e1",
         "E2",
         "e5",
+        *(traced["event_id"] for traced in TRACED),
     }
 
 
@@ -42,3 +104,38 @@ def test_an_event_whose_id_came_before_with_other_content_says_so(rejects):
     conflict = found["f2", 1]
     assert conflict["event_id"] == "e1"
     assert "received first and stands" in conflict["reason"]
+
+
+def test_a_trace_tells_what_it_cost_and_what_it_achieved(rejects):
+    path, _ = rejects
+    traces = {row["trace_id"]: row for row in raw.rows(path, "select * from marts.fct_traces")}
+    assert traces.keys() == {"A", "B", "C"}
+    a, b, c = (traces[name] for name in "ABC")
+    assert (a["cost_usd"], a["call_count"], a["unpriced_count"]) == (Decimal("0.300000000001"), 3, 1)
+    assert (a["customer"], a["workflow"], a["agents"], a["agent_count"]) == (
+        None,
+        "mail",
+        "reader, writer",
+        2,
+    )
+    assert (a["duration_ms"], a["error_count"]) == (121_000, 0)
+    assert (a["outcome_names"], a["success_count"], a["is_success"]) == ("rated, resolved", 2, True)
+    assert a["value_usd"] == Decimal("5.00")
+    assert (b["cost_usd"], b["usage_missing_count"], b["error_count"]) == (None, 1, 1)
+    assert (b["is_success"], b["value_usd"], b["outcome_count"]) == (None, None, 1)
+    assert (c["call_count"], c["cost_usd"], c["is_success"], c["workflow"]) == (0, None, False, "triage")
+
+
+def test_an_outcome_counts_once_and_the_first_received_stands(rejects):
+    path, found = rejects
+    outcomes = raw.rows(path, "select outcome_id, value_usd from marts.fct_outcomes order by 1")
+    assert [row["outcome_id"] for row in outcomes] == ["o1", "o2", "o3", "o4"]
+    assert outcomes[0]["value_usd"] == Decimal("4.20")
+    assert found["o", 4]["event_id"] == "o1"
+    assert "received first and stands" in found["o", 4]["reason"]
+
+
+def test_prompts_are_one_row_an_event_the_first_received(rejects):
+    path, _ = rejects
+    [row] = raw.rows(path, "select * from marts.fct_prompts")
+    assert (row["event_id"], row["output_text"], row["is_truncated"]) == ("t1", "first", False)

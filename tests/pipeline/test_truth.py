@@ -80,7 +80,7 @@ def test_each_call_is_in_the_account_it_was_made_with(demo: Demo) -> None:
         demo,
         "select agent, min(connection_name), count(distinct connection_name), min(connection_match) "
         "from marts.fct_transactions left join marts.dim_connection using (connection_id) "
-        "where provider = 'openai' and agent in ('triage-eu', 'triage') group by 1 order by 1",
+        "where agent in ('triage-eu', 'triage') group by 1 order by 1",
     )
     assert found == [("triage", "openai", 1, "key"), ("triage-eu", "openai-europe", 1, "key")]
 

@@ -109,13 +109,15 @@ def test_429_is_honoured_for_the_whole_channel(tmp_path):
     ("header", "seconds"),
     [
         ("7", 7),
-        pytest.param(format_datetime(datetime.now(UTC) + timedelta(minutes=10)), 600, id="date"),
+        ("in ten minutes", 600),
         ("soon", 30),
         (None, 30),
         ("1e99", 30),
     ],
 )
 def test_retry_after_may_be_seconds_a_date_odd_or_missing(header, seconds):
+    if header == "in ten minutes":
+        header = format_datetime(datetime.now(UTC) + timedelta(minutes=10))
     with (
         slack((429, {"Retry-After": header} if header else {}, "")) as receiver,
         pytest.raises(FailedError) as caught,

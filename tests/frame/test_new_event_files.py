@@ -14,12 +14,12 @@ from sensors import new_event_files
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch):
-    """Asks the sensor at a time of day; its run keys by partition."""
+    """Asks the sensor at a time of day, while runs are there; its requests by partition."""
     monkeypatch.setenv("METERHOUSE_HOME", str(tmp_path))
     defs = build_defs()
     sensor = next(one for one in defs.sensors if one.name == "new_event_files")
 
-    def ask(now: datetime) -> dict[str, str]:
+    def ask(now: datetime, *runs: dg.DagsterRun) -> dict[str, dg.RunRequest]:
         class Clock(datetime):
             @classmethod
             def now(cls, tz=None):
@@ -27,10 +27,12 @@ def asked(tmp_path, monkeypatch):
 
         monkeypatch.setattr(new_event_files, "datetime", Clock)
         with dg.DagsterInstance.ephemeral() as instance:
+            for run in runs:
+                instance.add_run(run)
             resources = {"installation": Installation()}
             context = dg.build_sensor_context(instance=instance, definitions=defs, resources=resources)
-            requests = sensor.evaluate_tick(context).run_requests
-        return {request.partition_key: request.run_key for request in requests}
+            requests = sensor.evaluate_tick(context).run_requests or []
+        return {request.partition_key: request for request in requests}
 
     return ask
 
@@ -44,7 +46,27 @@ def test_an_hour_that_dagster_does_not_know_holds_up_no_other(asked):
 
 def test_files_still_due_are_asked_for_again_an_hour_later_because_their_run_failed(asked):
     write_file(open_landing_zone(Settings()), f"{partition_folder('2026-11-20T09')}/a.jsonl", b"{}\n")
-    first, soon, later = (asked(datetime(2026, 11, 23, 9 + n // 60, n % 60, tzinfo=UTC)) for n in (0, 59, 60))
-    assert first == soon
-    assert first.keys() == later.keys()
-    assert first != later
+    first, soon, later = (
+        asked(datetime(2026, 11, 23, 9 + n // 60, n % 60, tzinfo=UTC))["2026-11-20-09:00"]
+        for n in (0, 59, 60)
+    )
+    assert first.run_key == soon.run_key
+    assert first.run_key != later.run_key
+
+
+def test_all_marts_are_built_first_and_then_what_events_touch(asked):
+    write_file(open_landing_zone(Settings()), f"{partition_folder('2026-11-20T09')}/a.jsonl", b"{}\n")
+    now = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    assert [request.job_name for request in asked(now).values()] == ["build_marts"]
+    Settings().published_path.parent.mkdir()
+    Settings().published_path.touch()
+    assert [request.job_name for request in asked(now).values()] == ["meter_events"]
+
+
+def test_nothing_is_asked_for_while_a_run_is_under_way_so_that_runs_never_pile_up(asked):
+    write_file(open_landing_zone(Settings()), f"{partition_folder('2026-11-20T09')}/a.jsonl", b"{}\n")
+    now = datetime.now(UTC)
+    run = dg.DagsterRun(job_name="meter_events", status=dg.DagsterRunStatus.STARTED)
+    assert not asked(now, run)
+    assert asked(now, dg.DagsterRun(job_name="meter_events", status=dg.DagsterRunStatus.FAILURE))
+    assert asked(now + 2 * new_event_files.LONGEST_RUN, run), "its process may have been killed"

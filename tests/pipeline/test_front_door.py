@@ -107,22 +107,22 @@ def test_a_new_key_and_a_killed_gateway_lose_nothing_and_double_nothing(
     waiting = application.do("flush")
     assert waiting["sent"] < 501, "the old key is dead, so these wait on disk"
     application.do(f"key {new}")
-    for start in range(500, 4500, 500):
-        application.do(f"meter {start} {start + 500}")
-        if start == 1500:
+    for start in range(500, 1300, 100):
+        application.do(f"meter {start} {start + 100}")
+        if start == 700:
             gateway.kill()
-        if start == 3000:
+        if start == 1000:
             gateway.start()
     application.do("bad refused")
     application.do("outcome o2")
     application.do("flush")
-    wait_until(all_sent(application, 4002))
+    wait_until(all_sent(application, 802))
     assert application.do("ask")["lost"] == 1, "on_drop is told of the refused one"
     for partition in partitions_with_new_files(settings):
         load_partition(settings, partition)
     ids = [row[0] for row in rows(settings, "select distinct event_id from raw_metering.events")]
-    assert sorted(ids) == sorted(f"e{number}" for number in range(4500))
-    assert rows(settings, "select count(distinct content_hash) from raw_metering.events") == [(4500,)]
+    assert sorted(ids) == sorted(f"e{number}" for number in range(1300))
+    assert rows(settings, "select count(distinct content_hash) from raw_metering.events") == [(1300,)]
     assert rows(settings, "select event_id, reason from raw_metering.rejected_events") != []
     assert {row[0] for row in rows(settings, "select event_id from raw_metering.rejected_events")} == {
         "refused"

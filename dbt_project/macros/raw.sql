@@ -1,13 +1,26 @@
 {# How staging reads raw tables. #}
 
-{# A raw table, or an empty one of the declared columns while nothing has been loaded into it: a provider nobody connected is no error. #}
+{# A raw table with all declared columns, whatever was loaded into it so far: an empty one while nothing was (a provider nobody connected is
+   no error), NULL in a column that no pull has brought yet (the table is of an older release). #}
 {% macro raw_table(source_name, table_name) -%}
 {%- set relation = source(source_name, table_name) -%}
-{%- if not execute or adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
+{%- if not execute -%}
 {{ relation }}
 {%- else -%}
 {%- set declared = graph.sources.values() | selectattr('source_name', 'equalto', source_name) | selectattr('name', 'equalto', table_name) | first -%}
-(select {% for column in declared.columns.values() %}cast(null as {{ column.data_type }}) as {{ column.name }}{{ ', ' if not loop.last }}{% endfor %} limit 0)
+{%- set is_there = adapter.get_relation(relation.database, relation.schema, relation.identifier) is not none -%}
+{%- set loaded = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | list if is_there else [] -%}
+{%- set missing = [] -%}
+{%- for column in declared.columns.values() if column.name | lower not in loaded -%}
+{%- do missing.append('cast(null as ' ~ column.data_type ~ ') as ' ~ column.name) -%}
+{%- endfor -%}
+{%- if not missing -%}
+{{ relation }}
+{%- elif is_there -%}
+(select *, {{ missing | join(', ') }} from {{ relation }})
+{%- else -%}
+(select {{ missing | join(', ') }} limit 0)
+{%- endif -%}
 {%- endif -%}
 {%- endmacro %}
 

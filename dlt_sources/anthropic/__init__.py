@@ -1,7 +1,8 @@
 """Anthropic: what an organization is billed, and the tokens behind it.
 
-Data flow: api.anthropic.com `/v1/organizations/{cost_report,usage_report/messages,workspaces,api_keys}` →
-`raw_anthropic.{cost_report,usage_report_messages,workspaces,api_keys}`. Money is in cents.
+Data flow: api.anthropic.com `/v1/organizations/{cost_report,usage_report/{messages,claude_code},workspaces,api_keys}`,
+or `…/analytics/{cost,usage}` for the first two, → `raw_anthropic.{cost_report,usage_report_messages,
+usage_report_claude_code,workspaces,api_keys}`. Money is in cents.
 Secret: an Admin key. Runs alone: `python -m dlt_sources.anthropic --help`.
 """
 
@@ -9,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 
 from dlt_sources.anthropic.reports import AnthropicCredentials, AnthropicReader
-from dlt_sources.anthropic.tables import API_KEYS, BUCKET_TABLES, WORKSPACES
+from dlt_sources.anthropic.tables import API_KEYS, BUCKET_TABLES, CLAUDE_CODE, WORKSPACES
 from dlt_sources.buckets import Clock, utc_now
 from dlt_sources.contract import Dimension, Provider, Report, Rights
 from dlt_sources.http import Patience
@@ -19,9 +20,17 @@ from dlt_sources.rights import readable_tables
 def build_provider(clock: Clock = utc_now, patience: Patience | None = None) -> Provider:
     """Anthropic as a provider, reading with the given clock and patience."""
     reader = AnthropicReader(clock, patience or Patience())
-    reports = tuple(
-        Report(table.shape.table, table.description, table.shape.columns, partial(reader.days, table))
-        for table in BUCKET_TABLES
+    reports = (
+        *(
+            Report(table.shape.table, table.description, table.shape.columns, partial(reader.days, table))
+            for table in BUCKET_TABLES
+        ),
+        Report(
+            CLAUDE_CODE.table,
+            "Tokens and estimated cost of Claude Code per day, person or API key, and model; in no bill.",
+            CLAUDE_CODE.columns,
+            reader.claude_code,
+        ),
     )
     dimensions = (
         Dimension(

@@ -12,14 +12,14 @@ from typing import Any, Literal
 from dlt.sources.helpers.rest_client.client import RESTClient
 from pydantic import Field
 
-from dlt_sources.anthropic.analytics import BETA, analytics_days, open_days
-from dlt_sources.anthropic.tables import API_KEYS, COST_REPORT, WORKSPACES, BucketTable
+from dlt_sources.anthropic.analytics import BETA, COST, USAGE, AnalyticsTable, analytics_days, open_days
+from dlt_sources.anthropic.claude_code import claude_code_days
+from dlt_sources.anthropic.tables import API_KEYS, COST_REPORT, WORKSPACES, BucketTable, billed
 from dlt_sources.buckets import Clock, begun_days, bucket_day, midnight, whole_days
 from dlt_sources.contract import Credentials, Day, Row, Window
 from dlt_sources.errors import Api, broken_contract
 from dlt_sources.fields import ApiKey, BaseUrl
 from dlt_sources.http import HeaderAuth, Patience, StrictCursorPaginator, build_client, read_items
-from dlt_sources.rows import require_currency
 
 API_VERSION = "2023-06-01"
 BUCKETS_PER_PAGE = 31
@@ -42,6 +42,16 @@ class AnthropicCredentials(Credentials):
         default="legacy",
         title="Cost API",
         description="analytics is Anthropic's newer API (beta): cost per API key, final after 30 days.",
+    )
+    usage_api: Literal["legacy", "analytics"] = Field(
+        default="legacy",
+        title="Usage API",
+        description="analytics is Anthropic's newer API (beta): usage per hour, with requests, final after 30 days.",
+    )
+    claude_code: Literal["off", "keep_emails", "drop_emails"] = Field(
+        default="off",
+        title="Claude Code report",
+        description="Estimated cost by person: keep_emails to see who, drop_emails to leave e-mails out, off for none.",
     )
     base_url: BaseUrl = Field(
         default="https://api.anthropic.com",
@@ -70,8 +80,9 @@ class AnthropicReader:
         asked = begun_days(window, self.clock())
         if not asked:
             return
-        if table is COST_REPORT and credentials.cost_api == "analytics":
-            yield from self._analytics(credentials, asked)
+        is_cost = table is COST_REPORT
+        if (credentials.cost_api if is_cost else credentials.usage_api) == "analytics":
+            yield from self._analytics(COST if is_cost else USAGE, credentials, asked)
             return
         query = {
             "starting_at": _rfc3339(asked[0]),
@@ -83,6 +94,12 @@ class AnthropicReader:
         paginator = StrictCursorPaginator(cursor_path="next_page", cursor_param="page")
         items = read_items(self.client(credentials), table.path, query, paginator)
         yield from whole_days(asked, (_bucket(table, item) for item in items), table.shape.table)
+
+    def claude_code(self, credentials: AnthropicCredentials, window: Window) -> Iterator[Day]:
+        """Every begun day of the window, if the connection wants the report."""
+        if credentials.claude_code != "off":
+            days, keeps_emails = begun_days(window, self.clock()), credentials.claude_code == "keep_emails"
+            yield from claude_code_days(self.client(credentials), days, keeps_emails)
 
     def workspaces(self, credentials: AnthropicCredentials) -> Iterator[Row]:
         """Every workspace, archived ones too; the default workspace is not among them."""
@@ -100,12 +117,13 @@ class AnthropicReader:
         account = self.client(credentials).get("/v1/organizations/me").json()
         return account.get("id"), account.get("name")
 
-    def _analytics(self, credentials: AnthropicCredentials, asked: list[date]) -> Iterator[Day]:
+    def _analytics(
+        self, table: AnalyticsTable, credentials: AnthropicCredentials, asked: list[date]
+    ) -> Iterator[Day]:
         now = self.clock()
         named = frozenset(row["id"] for row in self.workspaces(credentials))
-        days = analytics_days(self.client(credentials, BETA), open_days(asked, now.date()), named, now)
-        for day in days:
-            yield Day(day.day, [_billed(row) for row in day.rows])
+        days = open_days(asked, now.date())
+        yield from analytics_days(self.client(credentials, BETA), table, days, named, now)
 
     def _list(
         self, credentials: AnthropicCredentials, path: str, params: dict[str, str]
@@ -126,15 +144,8 @@ def _bucket(table: BucketTable, item: dict[str, Any]) -> tuple[date, list[Row]]:
         )
     rows = [table.shape.row(result) | {"grouped_by": ",".join(table.grouping)} for result in results]
     if table is COST_REPORT:
-        rows = [_billed(row) for row in rows]
+        rows = [billed(row) for row in rows]
     return bucket_day(start, table.shape.table), rows
-
-
-def _billed(row: Row) -> Row:
-    """A line of the bill; Anthropic always says its amount and currency (§2.2)."""
-    if row["amount"] is None:
-        raise broken_contract("A row of `cost_report` has no amount.")
-    return require_currency(row, "amount", "currency", "cost_report")
 
 
 def _rfc3339(day: date) -> str:

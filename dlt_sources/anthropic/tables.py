@@ -1,12 +1,14 @@
 """Anthropic's tables: where each is read, how it is grouped, and its documented fields.
 
-Source: contract Anthropic §2.2, §2.3, §2.9. Money in `cost_report.amount` is in CENTS. What does not belong
-here: how they are fetched (`reports.py`).
+Source: contract Anthropic §2.2 to §2.5, §2.9. All money is in CENTS. What does not belong here: how they are fetched
+(`reports.py`, `analytics.py`, `claude_code.py`).
 """
 
 from dataclasses import dataclass
 
-from dlt_sources.rows import Kind, RowShape
+from dlt_sources.contract import Row
+from dlt_sources.errors import broken_contract
+from dlt_sources.rows import Kind, RowShape, require_currency
 
 _T, _D, _N = Kind.TEXT, Kind.DECIMAL, Kind.INTEGER
 
@@ -49,7 +51,7 @@ COST_REPORT = BucketTable(
 
 USAGE_REPORT_MESSAGES = BucketTable(
     path="/v1/organizations/usage_report/messages",
-    description="Tokens per day, workspace, API key, model, service tier, context window and geography.",
+    description="Tokens per day (or hour), workspace, API key, model, service tier, context window and geography.",
     grouping=("api_key_id", "workspace_id", "model", "service_tier", "context_window", "inference_geo"),
     shape=RowShape(
         "usage_report_messages",
@@ -68,12 +70,37 @@ USAGE_REPORT_MESSAGES = BucketTable(
             "cache_read_input_tokens": _N,
             "output_tokens": _N,
             "server_tool_use.web_search_requests": _N,
+            "starting_at": _T,
+            "requests": _N,
+            "total_tokens": _N,
+            "sent_workspace_id": _T,
             "grouped_by": _T,
         },
     ),
 )
 
 BUCKET_TABLES = (COST_REPORT, USAGE_REPORT_MESSAGES)
+
+CLAUDE_CODE = RowShape(
+    "usage_report_claude_code",
+    {
+        "date": _T,
+        "actor.type": _T,
+        "actor.email_address": _T,
+        "actor.api_key_name": _T,
+        "organization_id": _T,
+        "customer_type": _T,
+        "subscription_type": _T,
+        "terminal_type": _T,
+        "model": _T,
+        "tokens.input": _N,
+        "tokens.output": _N,
+        "tokens.cache_read": _N,
+        "tokens.cache_creation": _N,
+        "estimated_cost.amount": _D,
+        "estimated_cost.currency": _T,
+    },
+)
 
 WORKSPACES = RowShape(
     "workspaces",
@@ -112,3 +139,14 @@ API_KEYS = RowShape(
         "workspace_id": _T,
     },
 )
+
+
+def billed(row: Row) -> Row:
+    """A row of `cost_report`; Anthropic always says its amount and currency (§2.2).
+
+    Raises:
+        ProviderError: it does not.
+    """
+    if row["amount"] is None:
+        raise broken_contract("A row of `cost_report` has no amount.")
+    return require_currency(row, "amount", "currency", "cost_report")

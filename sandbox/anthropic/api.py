@@ -1,7 +1,7 @@
 """Anthropic on loopback: cost and usage reports, workspaces, keys, for Admin keys (contract anthropic §2).
 
-What belongs here: paths and pages. What does not: rows of the reports (`reports`), parameters
-(`parameters`), refusals (`errors`), the calls of applications (`calls`).
+What belongs here: paths, pages of buckets. What does not: rows of the reports (`reports`), the newer reports
+(`analytics`, `claude_code`), parameters (`parameters`), refusals (`errors`), the calls of applications (`calls`).
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,9 +15,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from sandbox.anthropic.analytics import cost_body, usage_body
 from sandbox.anthropic.calls import call_routes
+from sandbox.anthropic.claude_code import claude_code_body
 from sandbox.anthropic.directory import ORGANIZATION, api_keys, list_body, workspaces
-from sandbox.anthropic.errors import AnthropicKeys, bad_request, not_found, refuse, refuse_key
+from sandbox.anthropic.errors import (
+    AnthropicKeys,
+    bad_request,
+    not_found,
+    refuse,
+    refuse_key,
+    refuse_without_beta,
+)
 from sandbox.anthropic.parameters import question, wanted_charges
 from sandbox.anthropic.reports import COST_GROUPS, USAGE_GROUPS, cost_rows, usage_rows
 from sandbox.books import Charge
@@ -27,41 +36,33 @@ from sandbox.responses import ExactJSONResponse
 
 COST_LIMITS = {"1d": (7, 31)}
 Rows = Callable[[list[Charge], list[str]], list[dict[str, Any]]]
-Endpoint = Callable[[Request], Awaitable[Response]]
+Body = Callable[[Desk, QueryParams], dict[str, Any]]
+BODIES: dict[str, Body] = {
+    "cost_report": lambda desk, query: _report(desk, query, COST_LIMITS, COST_GROUPS, cost_rows),
+    "usage_report/messages": lambda desk, query: _report(desk, query, USAGE_LIMITS, USAGE_GROUPS, usage_rows),
+    "usage_report/claude_code": claude_code_body,
+    "analytics/cost": cost_body,
+    "analytics/usage": usage_body,
+    "me": lambda _, __: ORGANIZATION,
+    "workspaces": lambda _, query: list_body(query, workspaces()),
+    "api_keys": lambda _, query: list_body(query, api_keys()),
+}
+"""What the Admin API answers, by path."""
 
 
 def anthropic_app(desk: Desk, keys: AnthropicKeys) -> ASGIApp:
     """Build the server; its paths begin with `/v1`."""
 
-    async def cost_report(request: Request) -> Response:
-        return _report(desk, request.query_params, COST_LIMITS, COST_GROUPS, cost_rows)
-
-    async def usage_report(request: Request) -> Response:
-        return _report(desk, request.query_params, USAGE_LIMITS, USAGE_GROUPS, usage_rows)
-
-    async def me(_: Request) -> Response:
-        return ExactJSONResponse(ORGANIZATION)
-
-    async def list_workspaces(request: Request) -> Response:
-        return ExactJSONResponse(list_body(request.query_params, workspaces()))
-
-    async def list_api_keys(request: Request) -> Response:
-        return ExactJSONResponse(list_body(request.query_params, api_keys()))
-
-    def admin(endpoint: Endpoint) -> Endpoint:
+    def admin(body: Body) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
-            refusal = refuse_key(request, keys)
-            return refusal or await endpoint(request)
+            refusal = refuse_key(request, keys) or refuse_without_beta(request)
+            return refusal or ExactJSONResponse(body(desk, request.query_params))
 
         return guarded
 
     app = Starlette(
         routes=[
-            Route("/v1/organizations/cost_report", admin(cost_report)),
-            Route("/v1/organizations/usage_report/messages", admin(usage_report)),
-            Route("/v1/organizations/me", admin(me)),
-            Route("/v1/organizations/workspaces", admin(list_workspaces)),
-            Route("/v1/organizations/api_keys", admin(list_api_keys)),
+            *(Route(f"/v1/organizations/{path}", admin(body)) for path, body in BODIES.items()),
             *call_routes(keys.application),
         ],
         exception_handlers={BadRequestError: bad_request, 404: not_found},
@@ -71,7 +72,7 @@ def anthropic_app(desk: Desk, keys: AnthropicKeys) -> ASGIApp:
 
 def _report(
     desk: Desk, query: QueryParams, limits: dict[str, tuple[int, int]], groups: tuple[str, ...], rows: Rows
-) -> Response:
+) -> dict[str, Any]:
     group_by = query.getlist("group_by[]")
     for name in group_by:
         if name not in groups:
@@ -81,20 +82,18 @@ def _report(
     buckets = charges_between(
         desk.world.charges, page.bounds, lambda charge: charge.account == desk.account and is_wanted(charge)
     )
-    return ExactJSONResponse(
-        {
-            "data": [
-                {
-                    "starting_at": _rfc3339(start),
-                    "ending_at": _rfc3339(end),
-                    "results": [row | desk.faults.extra_fields for row in rows(charges, group_by)],
-                }
-                for (start, end), charges in zip(page.bounds, buckets, strict=True)
-            ],
-            "has_more": page.next_cursor is not None,
-            "next_page": page.next_cursor,
-        }
-    )
+    return {
+        "data": [
+            {
+                "starting_at": _rfc3339(start),
+                "ending_at": _rfc3339(end),
+                "results": [row | desk.faults.extra_fields for row in rows(charges, group_by)],
+            }
+            for (start, end), charges in zip(page.bounds, buckets, strict=True)
+        ],
+        "has_more": page.next_cursor is not None,
+        "next_page": page.next_cursor,
+    }
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from sandbox.buckets import BadRequestError
 from sandbox.responses import ExactJSONResponse
 
+BETA = "analytics-usage-cost-2026-08-24"
 REQUEST_ID = "req_011sandbox000000000000000"
 ERROR_TYPES = {
     400: "invalid_request_error",
@@ -42,6 +43,13 @@ def refuse_key(request: Request, keys: AnthropicKeys) -> Response | None:
     if "anthropic-version" not in request.headers:
         return refuse(400, "anthropic-version: header is required")
     return None
+
+
+def refuse_without_beta(request: Request) -> Response | None:
+    """Refuse a request of the analytics API whose header does not name the beta; None when all is well."""
+    if "/analytics/" not in request.url.path or BETA in request.headers.get("anthropic-beta", "").split(","):
+        return None
+    return refuse(400, f"anthropic-beta: {BETA} is required")
 
 
 def refuse(status: int, message: str | None = None) -> Response:

@@ -42,18 +42,18 @@ def cost_rows(charges: list[Charge], group_by: list[str]) -> list[Row]:
 
     def dimensions(charge: Charge) -> tuple[str | None, ...]:
         workspace = charge.project if "workspace_id" in group_by else None
-        described = _described(charge) if "description" in group_by else (None,) * len(_DESCRIBED)
-        return (workspace, *described)
+        words = described(charge) if "description" in group_by else (None,) * len(_DESCRIBED)
+        return (workspace, *words)
 
     return [
         {
-            "amount": _cents(part),
+            "amount": cents(charge.amount_usd for charge in part),
             "currency": "USD",
-            **dict(zip(_DESCRIBED, described, strict=True)),
+            **dict(zip(_DESCRIBED, words, strict=True)),
             "inference_geo": None,
             "workspace_id": workspace,
         }
-        for (workspace, *described), part in grouped(charges, dimensions)
+        for (workspace, *words), part in grouped(charges, dimensions)
     ]
 
 
@@ -72,22 +72,27 @@ def usage_rows(charges: list[Charge], group_by: list[str]) -> list[Row]:
         return tuple(known.get(name) if name in group_by else None for name in USAGE_GROUPS)
 
     return [
-        dict(zip(USAGE_GROUPS, values, strict=True))
-        | {
-            "uncached_input_tokens": _units(part, "input"),
-            "cache_creation": {
-                "ephemeral_1h_input_tokens": _units(part, "cache_write_1h"),
-                "ephemeral_5m_input_tokens": _units(part, "cache_write_5m"),
-            },
-            "cache_read_input_tokens": _units(part, "cache_read"),
-            "output_tokens": _units(part, "output"),
-            "server_tool_use": {"web_search_requests": _units(part, WEB_SEARCHES)},
-        }
+        dict(zip(USAGE_GROUPS, values, strict=True)) | quantities(part)
         for values, part in grouped(charges, dimensions)
     ]
 
 
-def _described(charge: Charge) -> tuple[str | None, ...]:
+def quantities(charges: list[Charge]) -> Row:
+    """Tokens and searches of charges, as all usage reports write them."""
+    return {
+        "uncached_input_tokens": units(charges, "input"),
+        "cache_creation": {
+            "ephemeral_1h_input_tokens": units(charges, "cache_write_1h"),
+            "ephemeral_5m_input_tokens": units(charges, "cache_write_5m"),
+        },
+        "cache_read_input_tokens": units(charges, "cache_read"),
+        "output_tokens": units(charges, "output"),
+        "server_tool_use": {"web_search_requests": units(charges, WEB_SEARCHES)},
+    }
+
+
+def described(charge: Charge) -> tuple[str | None, ...]:
+    """Cost type, description, model, token type, tier and context window of a charge."""
     if charge.model is None or charge.token_type is None or charge.token_type == WEB_SEARCHES:
         return ("web_search", "Web Search Usage", None, None, None, None)
     token_type, words = TOKEN_TYPES[charge.token_type]
@@ -95,11 +100,12 @@ def _described(charge: Charge) -> tuple[str | None, ...]:
     return ("tokens", description, charge.model.billed, token_type, charge.tier, CONTEXT_WINDOW)
 
 
-def _cents(charges: Iterable[Charge]) -> str:
-    cents = sum((charge.amount_usd for charge in charges), Decimal(0)).scaleb(2)
-    text = format(cents, "f")
+def cents(amounts_usd: Iterable[Decimal]) -> str:
+    """Sum amounts in dollars, in cents as the reports write them."""
+    text = format(sum(amounts_usd, Decimal(0)).scaleb(2), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _units(charges: Iterable[Charge], token_type: str) -> int:
-    return sum(charge.quantity or 0 for charge in charges if charge.token_type == token_type)
+def units(charges: Iterable[Charge], *token_types: str) -> int:
+    """Count what the charges of some token types are for."""
+    return sum(charge.quantity or 0 for charge in charges if charge.token_type in token_types)

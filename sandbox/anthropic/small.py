@@ -20,7 +20,7 @@ def small_server(now: datetime, seed: int) -> SmallServer:
     return SmallServer(
         anthropic_app(desk, keys),
         desk,
-        lambda url: {"admin_key": keys.admin, "base_url": url},
+        lambda url: {"admin_key": keys.admin, "claude_code": "keep_emails", "base_url": url},
         None,
         restate,
     )

@@ -193,6 +193,70 @@ def test_anthropic_cents_become_dollars_and_its_words_ours(warehouse):
     ]
 
 
+def test_a_table_that_an_older_release_filled_has_null_in_columns_declared_since(warehouse):
+    day = date(2026, 10, 17)
+    raw.pull(warehouse, "c-anthropic", "cost_report", day, [{"amount": "250", "currency": "USD"}])
+    newer = ("api_key_id", "list_amount")
+    with raw.connect(warehouse) as connection:
+        for column in newer:
+            connection.execute(f"alter table raw_anthropic.cost_report drop column {column}")
+    assert raw.dbt(warehouse, "run", "--select", "+stg_anthropic__cost_report") == []
+    [staged] = raw.rows(
+        warehouse, f"select * from staging.stg_anthropic__cost_report where charge_date = '{day}'"
+    )
+    assert (staged["amount_usd"], staged["api_key_id"], staged["list_usd"]) == (Decimal("2.5"), None, None)
+    with raw.connect(warehouse) as connection:
+        for column in newer:
+            connection.execute(f"alter table raw_anthropic.cost_report add column {column} varchar")
+
+
+def test_anthropic_hours_add_up_to_the_day_by_key_and_take_the_place_of_what_the_older_api_said(warehouse):
+    day = date(2026, 10, 18)
+    whole = {"model": "claude-sonnet-4-5-20250929", "service_tier": "batch", "api_key_id": "k1"}
+    hours = [
+        {"starting_at": f"{day}T{hour:02}:00:00Z", "output_tokens": 5 + hour, "requests": 2, **whole}
+        for hour in (0, 23)
+    ]
+    other = {"starting_at": f"{day}T07:00:00Z", "uncached_input_tokens": 9, "requests": 1, "api_key_id": "k2"}
+    legacy = {"output_tokens": 33, "uncached_input_tokens": 9, "context_window": "0-200k", **whole}
+    for seen, content in enumerate(([legacy], [*hours, other])):
+        raw.pull(warehouse, "c-anthropic", "usage_report_messages", day, content, raw.after(day, 30 + seen))
+    assert raw.dbt(warehouse, "run", "--select", "+int_anthropic__usage") == []
+    found = raw.rows(warehouse, f"select * from intermediate.int_anthropic__usage where usage_date = '{day}'")
+    assert {(u["provider_key"], u["tier"], u["token_type"]): int(u["quantity"]) for u in found} == {
+        ("k1", "batch", "output"): 33,
+        ("k1", "batch", "requests"): 4,
+        ("k2", "standard", "input"): 9,
+        ("k2", "standard", "requests"): 1,
+    }
+    assert len({u["usage_id"] for u in found}) == 4
+    started = (
+        f"select hour_started_at from staging.stg_anthropic__usage_report_messages where usage_date = '{day}'"
+    )
+    assert {row["hour_started_at"] for row in raw.rows(warehouse, started)} == {
+        raw.after(day, hour) for hour in (0, 7, 23)
+    }
+
+
+def test_the_estimate_of_claude_code_is_staged_whole_and_billed_nowhere(warehouse):
+    day = date(2026, 10, 19)
+    used = {"actor_type": "user_actor", "actor_email_address": "dev@example.com", "customer_type": "api"}
+    content = [
+        {"estimated_cost_amount": "84.675", "estimated_cost_currency": "USD", "tokens_input": 100, **used},
+        {"estimated_cost_amount": "0.0000000001", "estimated_cost_currency": "usd", **used},
+        {"estimated_cost_amount": "7", "estimated_cost_currency": "EUR", **used},
+    ]
+    raw.pull(warehouse, "c-anthropic", "usage_report_claude_code", day, content)
+    assert raw.dbt(warehouse, *CHARGES, "stg_anthropic__usage_report_claude_code") == []
+    staged = raw.rows(
+        warehouse, "select * from staging.stg_anthropic__usage_report_claude_code order by estimated_usd"
+    )
+    assert [row["estimated_usd"] for row in staged] == [Decimal("0.000000000001"), Decimal("0.84675"), None]
+    assert {(row["user_email"], row["usage_date"]) for row in staged} == {("dev@example.com", day)}
+    for table in ("marts.fct_charges where charge_date", "intermediate.int_usage__unioned where usage_date"):
+        assert raw.rows(warehouse, f"select * from {table} = '{day}'") == []
+
+
 def test_openai_usage_counts_every_token_once(warehouse):
     day = date(2026, 10, 15)
     documented = {

@@ -1,6 +1,7 @@
 """Anthropic on loopback: faithful to its contract, and in sum the ledger, to the last decimal."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,6 +14,10 @@ from tests.sandbox.shapes import names, shape
 
 COSTS = "/organizations/cost_report"
 USAGE = "/organizations/usage_report/messages"
+ANALYTICS_COST = "/organizations/analytics/cost"
+ANALYTICS_USAGE = "/organizations/analytics/usage"
+CLAUDE_CODE = "/organizations/usage_report/claude_code"
+BETA = {"anthropic-beta": "analytics-usage-cost-2026-08-24"}
 BY_LINE = {"group_by[]": ["workspace_id", "description"]}
 BY_MODEL = {
     "group_by[]": ["workspace_id", "model", "service_tier", "api_key_id", "context_window", "inference_geo"]
@@ -201,3 +206,99 @@ def test_workspaces_and_keys_are_listed_page_by_page(anthropic):
     assert (first["has_more"], second["has_more"]) == (True, False)
     keys = exact(anthropic.get("/organizations/api_keys"))["data"]
     assert {key["workspace_id"] for key in keys} >= {None, first["last_id"]}
+
+
+@pytest.fixture
+def analytics(anthropic):
+    anthropic.headers.update(BETA)
+    return anthropic
+
+
+def test_analytics_rows_fill_pages_and_add_up_to_the_ledger_to_the_last_decimal(sandbox, analytics):
+    query = history(sandbox.world, time_bucket_width="1h", limit=150)
+    rows = pages(analytics, ANALYTICS_COST, query | {"group_by[]": ["api_key_id", "token_type", "model"]})
+    ledger = sandbox.ledger["totals"]["anthropic"]
+    assert sum(Decimal(row["cost"]["amount"]) for row in rows) == Decimal(ledger["billed_usd"]) * 100
+    assert {row["cost"]["requests"] for row in rows} == {None}
+    shares = {
+        Decimal(row["cost"]["amount"]) / Decimal(row["cost"]["list_amount"])
+        for row in rows
+        if row["group"]["token_type"] == "output_tokens"
+    }
+    assert shares == {Decimal("0.9"), Decimal(1)}
+    hours = [row["starting_at"] for row in rows]
+    assert hours == sorted(hours)
+    assert len(set(hours)) > len(sandbox.world.closed_days)
+    tokens = sum(row["usage"]["total_tokens"] for row in pages(analytics, ANALYTICS_USAGE, query))
+    cells = ledger_cells(sandbox).values()
+    assert tokens == sum(row["billed_quantity"] for row in cells if row["token_type"] != "web_searches")
+
+
+def test_newer_answers_have_the_names_of_the_documented_examples(sandbox, analytics):
+    query = history(sandbox.world, time_bucket_width="1d", **{"group_by[]": "workspace_id"})
+    for path, example in (
+        (ANALYTICS_COST, "anthropic_analytics_cost"),
+        (ANALYTICS_USAGE, "anthropic_analytics_usage"),
+    ):
+        body = exact(analytics.get(path, params=query))
+        assert names(body) == names(payload(example))
+        assert body["data_refreshed_at"] == "2026-11-23T12:00:00Z"
+        assert None not in {row["group"]["workspace_id"] for row in body["data"]}
+    day = exact(analytics.get(CLAUDE_CODE, params={"starting_at": str(sandbox.world.closed_days[0])}))
+    assert names(day) == names(payload("anthropic_usage_report_claude_code"))
+    estimate = day["data"][0]["model_breakdown"][0]["estimated_cost"]["amount"]
+    assert isinstance(estimate, Decimal | int)
+
+
+def test_claude_code_is_given_an_hour_late_and_in_pages_of_records(sandbox, anthropic):
+    def records(day, **more):
+        return pages(anthropic, CLAUDE_CODE, {"starting_at": str(day), **more})
+
+    first = sandbox.world.closed_days[0]
+    assert records(first, limit=1) == records(first)
+    assert len(records(first)) == 2
+    assert records(first - timedelta(days=1)) == []
+
+    def tokens(day):
+        return sum(sum(m["tokens"].values()) for r in records(day) for m in r["model_breakdown"])
+
+    late = tokens(sandbox.world.today)
+    sandbox.anthropic.world = replace(sandbox.world, now=NOW + timedelta(hours=1))
+    assert tokens(sandbox.world.today) > late
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "words"),
+    [
+        (ANALYTICS_COST, {"time_bucket_width": "1w"}, "time_bucket_width"),
+        (ANALYTICS_COST, {"ending_at": "2026-12-20T00:00:00Z"}, "ending_at"),
+        (ANALYTICS_USAGE, {"time_bucket_width": "1m", "ending_at": "2026-11-11T00:01:00Z"}, "ending_at"),
+        (ANALYTICS_USAGE, {"starting_at": "2025-12-31T00:00:00Z"}, "not before 2026-01-01"),
+        (ANALYTICS_USAGE, {"group_by[]": "cost_type"}, "group_by[]"),
+        (
+            ANALYTICS_COST,
+            {"group_by[]": ["actor", "model", "product", "speed", "session_id", "agent_id", "cost_type"]},
+            "at most 5",
+        ),
+        (ANALYTICS_COST, {"limit": "1001"}, "limit"),
+        (ANALYTICS_USAGE, {"page": "nonsense"}, "Invalid page token"),
+        (CLAUDE_CODE, {"starting_at": "2026-11-10T00:00:00Z"}, "starting_at"),
+    ],
+)
+def test_wrong_parameters_of_the_newer_reports_are_refused_in_words(analytics, path, params, words):
+    known = {
+        "starting_at": "2026-11-10T00:00:00Z",
+        "ending_at": "2026-11-11T00:00:00Z",
+        "time_bucket_width": "1d",
+    }
+    response = analytics.get(path, params=known | params)
+    assert response.status_code == 400
+    assert words in exact(response)["error"]["message"]
+
+
+def test_the_analytics_api_is_a_beta_that_must_be_named(sandbox, anthropic):
+    query = history(sandbox.world, time_bucket_width="1d")
+    refused = anthropic.get(ANALYTICS_COST, params=query)
+    assert refused.status_code == 400
+    assert "anthropic-beta" in exact(refused)["error"]["message"]
+    assert anthropic.get(ANALYTICS_COST, params=query, headers=BETA).status_code == 200

@@ -7,6 +7,7 @@ select
 
     ---------- what was used
     day as usage_date,
+    cast(starting_at as timestamp with time zone) as hour_started_at,
     model as model_name,
     service_tier,
     context_window,
@@ -19,6 +20,7 @@ select
     cache_creation_ephemeral_1h_input_tokens as cache_write_1h,
     output_tokens as output,
     server_tool_use_web_search_requests as web_searches,
+    requests,
 
     ---------- times
     observed_at

@@ -8,12 +8,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
+from zipfile import BadZipFile
 
+import polars as pl
 import typer
 
-from meterhouse.cli.output import JsonFlag, errors_in_words, plain, print_json, print_table, say
+from meterhouse.cli.output import JsonFlag, errors_in_words, plain, print_json, print_table, rfc3339, say
+from meterhouse.errors import UsageError
 from meterhouse.events.schema import BUCKETS
 from meterhouse.pricing.book import load_price_book, trimmed
+from meterhouse.pricing.import_litellm_prices import disagreements, price_rows, read_table
 from meterhouse.pricing.lookup import sheets_of
 from meterhouse.pricing.overrides_file import Overrides, load_overrides
 from meterhouse.pricing.quote import quote_file
@@ -170,6 +174,50 @@ def quote(
     total = sum((one["cost_usd"] for one in answers if one["cost_usd"] is not None), Decimal(0))
     unknown = sum(one["cost_usd"] is None for one in answers)
     say(f"{trimmed(total):f} USD for {len(answers) - unknown} calls; the cost of {unknown} is unknown.")
+
+
+@prices_app.command("diff")
+@errors_in_words()
+def diff(
+    books: Annotated[
+        Path,
+        typer.Option("--books", help="LiteLLM's wheel, or its price table, to hold against the price book."),
+    ],
+    as_json: JsonFlag = False,
+) -> None:
+    """Where two price books disagree on Azure's prices of today; the price book's own price is the one that counts."""
+    book, now = load_price_book(), datetime.now(UTC)
+    try:
+        table, version = read_table(books)
+    except (OSError, ValueError, KeyError, BadZipFile):
+        raise UsageError(f"{books} is neither LiteLLM's wheel nor its price table.") from None
+    in_force = book.prices.filter((pl.col("valid_from") <= now) & (pl.col("valid_to") > now))
+    agreeing, found = disagreements(in_force, list(price_rows(table, book.aliases, version, rfc3339(now))))
+    rows = [
+        row
+        | {"region": row["region"] or None, "above_input_tokens": max(row["above_input_tokens"], 0)}
+        | {name: trimmed(row[name]) for name in ("unit_price_usd", "litellm_unit_price_usd")}
+        for row in found.iter_rows(named=True)
+    ]
+    if as_json:
+        print_json({"agreeing": agreeing, "disagreeing": rows})
+        return
+    print_table(
+        ["model", "tier", "region", "above", "token type", "price book", "LiteLLM"],
+        [
+            (
+                f"{row['provider']} {row['model']}",
+                row["tier"],
+                row["region"],
+                row["above_input_tokens"] or None,
+                row["token_type"],
+                _per_unit(row["token_type"], row["unit_price_usd"]),
+                _per_unit(row["token_type"], row["litellm_unit_price_usd"]),
+            )
+            for row in rows
+        ],
+    )
+    say(f"The books agree on {agreeing} prices and disagree on {len(rows)}.")
 
 
 def _item(item: dict[str, Any]) -> str:

@@ -11,7 +11,6 @@ A tier's sheet starts where the source first gives that tier a price of its own;
 override it takes from the standard sheet of the day, as the source does (contract focus-prices-otel §2).
 """
 
-import csv
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,7 +34,8 @@ from genai_prices.types import (
 )
 
 from meterhouse.pricing.book import SEEDS_FOLDER
-from meterhouse.pricing.models import model_name
+from meterhouse.pricing.models import REGIONAL, model_name
+from meterhouse.pricing.seeds import ALIAS_COLUMNS, PRICE_COLUMNS, Row, write_rows
 
 PROVIDERS = {
     "anthropic": "anthropic",
@@ -44,27 +44,19 @@ PROVIDERS = {
     "aws_bedrock": "aws",
     "google": "google",
     "openrouter": "openrouter",
+    "mistral": "mistral",
+    "xai": "x-ai",
+    "together": "together",
+    "groq": "groq",
+    "cohere": "cohere",
+    "perplexity": "perplexity",
+    "voyage": "voyageai",
 }
 """Our providers, and what the source calls each."""
-LISTED_ELSEWHERE = {"azure_openai": "openai"}
+LISTED_ELSEWHERE = {"azure_openai": ("openai", "anthropic")}
 """Whose standard prices hold for the models that the source lists not here but, as it says, there."""
 RETRIEVED_AT = "2026-11-23T00:00:00Z"
 """When the installed release was fetched; changes with it."""
-
-PRICE_COLUMNS = [
-    "provider",
-    "model",
-    "tier",
-    "token_type",
-    "above_input_tokens",
-    "valid_from",
-    "valid_to",
-    "unit_price_usd",
-    "price_version",
-    "source",
-    "source_version",
-    "retrieved_at",
-]
 
 TIER_CONTEXTS: dict[str, dict[str, str]] = {
     "standard": {},
@@ -93,6 +85,8 @@ UNITS: dict[str, tuple[str, Decimal]] = {
 }
 """The source's price keys as our token types, and the units their prices are per."""
 
+_SOURCE_NAMES = {token_type: key for key, (token_type, _) in UNITS.items()}
+
 _NO_BUCKET = (
     "input_audio_hours",
     "cache_audio_read_mtok",
@@ -101,6 +95,16 @@ _NO_BUCKET = (
     "output_reasoning_mtok",
 )
 """Price keys left out: audio hours are priced once, and events have no bucket for the others."""
+_AS_TEXT = ("image_input", "video_input")
+"""Token types of Gemini that cost what text does where the source gives them no price of their own: its list has one
+price for text, image and video."""
+_PER_REQUEST = (
+    "requests_kcount",
+    "input_text_messages_kcount",
+    "input_document_kpages",
+    "output_citation_mtok",
+)
+"""Price keys of models that are left out whole: an event has no bucket for them, and the rest is not the cost."""
 _NOT_ALL_OUTPUT = "output_reasoning_mtok"
 """Where reasoning has a price of its own, output has no single price: none is written."""
 
@@ -108,38 +112,69 @@ _SOURCES = {source.id: source for source in providers}
 _ENDINGS = {"openai": ("", "-preview"), "anthropic": ("", "-latest")}
 """What providers append to the prefix of a `starts_with` clause to make a real model name."""
 
-Row = dict[str, str]
-
 
 def main(folder: Path = SEEDS_FOLDER) -> None:
-    """Write `price_book.csv` and `model_aliases.csv` into the folder."""
-    listed = [(provider, name, model) for provider in PROVIDERS for name, model in listed_models(provider)]
-    prices = [row for provider, name, model in listed for row in _model_rows(provider, name, model)]
-    aliases = [row for provider, name, model in listed for row in _alias_rows(provider, name, model)]
-    _write(folder / "price_book.csv", PRICE_COLUMNS, prices)
-    _write(folder / "model_aliases.csv", ["provider", "alias", "model"], aliases)
+    """Write `price_book.csv` and `model_aliases.csv` into the folder; `import_litellm_prices.py` adds to them."""
+    prices, aliases = price_rows(), alias_rows()
+    write_rows(folder / "price_book.csv", PRICE_COLUMNS, prices)
+    write_rows(folder / "model_aliases.csv", ALIAS_COLUMNS, aliases)
 
 
-def listed_models(provider: str) -> Iterator[tuple[str, ModelInfo]]:
-    """Canonical names of the models that one of our providers charges, and what the source says of each.
+def price_rows() -> list[Row]:
+    """Rows of the price book that the installed package gives."""
+    listed = [(provider, *one) for provider in PROVIDERS for one in listed_models(provider)]
+    return [
+        row for provider, name, region, model in listed for row in _model_rows(provider, name, region, model)
+    ]
 
-    Bedrock's ids lose region, vendor and version, as its bill names none of them. Of the two prices that the source
-    then gives for one name the global one counts: a call kept in its region costs more than the book says.
-    OpenRouter's models are named `vendor/model`; the source's older names without a vendor are on no bill.
+
+def alias_rows() -> list[Row]:
+    """Rows of the aliases that the installed package gives."""
+    listed = [(provider, *one) for provider in PROVIDERS for one in listed_models(provider)]
+    return [
+        row
+        for provider, name, region, model in listed
+        if not region
+        for row in _alias_rows(provider, name, model)
+    ]
+
+
+def listed_models(provider: str) -> Iterator[tuple[str, str, ModelInfo]]:
+    """Canonical name, price region and source of each model that one of our providers charges.
+
+    Bedrock's ids lose region, vendor and version, as its bill names none of them. Where the source lists a model as
+    global and as regional, the global price is that of everywhere. OpenRouter's models are named `vendor/model`; the
+    source's older names without a vendor are on no bill. A model with a price that no event can say the quantity of, or
+    with one by time of day, is left out.
     """
-    own = _SOURCES[PROVIDERS[provider]].models
+    own = [model for model in _SOURCES[PROVIDERS[provider]].models if _is_tellable(model)]
     if provider == "aws_bedrock":
-        by_name = {bare_name(model.id.replace("regional.", "us.")): model for model in own}
-        by_name |= {bare_name(model.id): model for model in own if not model.id.startswith("regional.")}
-        yield from by_name.items()
+        yield from _bedrock_models(own)
     elif provider == "openrouter":
-        yield from ((model.id, model) for model in own if "/" in model.id)
+        yield from ((model.id, "", model) for model in own if "/" in model.id)
     else:
-        yield from ((model.id, model) for model in own)
-    if provider in LISTED_ELSEWHERE:
-        for model in _SOURCES[PROVIDERS[LISTED_ELSEWHERE[provider]]].models:
+        yield from ((model.id.lower(), "", model) for model in own)
+    for elsewhere in LISTED_ELSEWHERE.get(provider, ()):
+        for model in _SOURCES[PROVIDERS[elsewhere]].models:
             if _SOURCES[PROVIDERS[provider]].find_model(model.id) is None:
-                yield model.id, replace(model, price_variants=None)
+                yield model.id, "", replace(model, price_variants=None)
+
+
+def _bedrock_models(own: list[ModelInfo]) -> Iterator[tuple[str, str, ModelInfo]]:
+    is_kept = {model.id: model.id.startswith("regional.") for model in own}
+    kept = {bare_name(model.id.replace("regional.", "us.")): model for model in own if is_kept[model.id]}
+    everywhere = {bare_name(model.id): model for model in own if not is_kept[model.id]}
+    for name, model in (kept | everywhere).items():
+        yield name, "", model
+        if name in kept and name in everywhere:
+            yield name, REGIONAL, kept[name]
+
+
+def _is_tellable(model: ModelInfo) -> bool:
+    dated = () if isinstance(model.prices, ModelPrice) else model.prices
+    sheets = [model.prices] if isinstance(model.prices, ModelPrice) else [one.prices for one in dated]
+    has_hours = any(not isinstance(one.constraint, StartDateConstraint | None) for one in dated)
+    return not has_hours and not any(getattr(sheet, key) for sheet in sheets for key in _PER_REQUEST)
 
 
 def bare_name(model_id: str) -> str:
@@ -148,18 +183,21 @@ def bare_name(model_id: str) -> str:
     return str(names.select(model_name()).item())
 
 
-def _model_rows(provider: str, name: str, model: ModelInfo) -> Iterator[Row]:
+def _model_rows(provider: str, name: str, region: str, model: ModelInfo) -> Iterator[Row]:
     for tier, context in TIER_CONTEXTS.items():
         starts = _sheet_starts(model, context)
         for start, end in pairwise([*starts, None]):
             prices = model.get_prices(datetime.combine(start or date.min, time(), UTC), context)
-            sheet = list(_sheet_rows(prices))
-            stamp = _price_version(provider, name, tier, start, sheet)
+            sheet = list(
+                _sheet_rows(prices, _AS_TEXT if provider == "google" and name.startswith("gemini-") else ())
+            )
+            stamp = _price_version((provider, name, tier, *filter(None, [region])), start, sheet)
             for token_type, above, unit_price in sheet:
                 values = (
                     provider,
                     name,
                     tier,
+                    region,
                     token_type,
                     above,
                     _day(start),
@@ -192,7 +230,7 @@ def _start(constraint: Any) -> date | None:
     raise ValueError(f"{constraint!r} is no start date; a price by time of day needs a rule of its own")
 
 
-def _sheet_rows(prices: ModelPrice) -> Iterator[tuple[str, str, str]]:
+def _sheet_rows(prices: ModelPrice, as_text: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Token type, threshold and unit price of a sheet; every threshold is a full list."""
     said = {key: price for key, price in vars(prices).items() if price is not None}
     left_out = {*_NO_BUCKET, "output_mtok"} if _NOT_ALL_OUTPUT in said else {*_NO_BUCKET}
@@ -202,6 +240,9 @@ def _sheet_rows(prices: ModelPrice) -> Iterator[tuple[str, str, str]]:
         for key, price in given.items():
             token_type, units = UNITS[key]
             yield token_type, str(above), _plain(_price_above(price, above) / units)
+        for token_type in as_text:
+            if "input_mtok" in given and _SOURCE_NAMES[token_type] not in given:
+                yield token_type, str(above), _plain(_price_above(given["input_mtok"], above) / _MILLION)
 
 
 def _price_above(price: Decimal | TieredPrices, above: int) -> Decimal:
@@ -216,10 +257,10 @@ def _plain(unit_price: Decimal) -> str:
 
 
 def _price_version(
-    provider: str, model: str, tier: str, start: date | None, sheet: list[tuple[str, str, str]]
+    key: tuple[str, ...], start: date | None, sheet: list[tuple[str, str, str]]
 ) -> tuple[str, str, str, str]:
     """Version (a hash: equal prices keep their version), source, its version, day of retrieval."""
-    content = repr((provider, model, tier, _day(start), sorted(sheet)))
+    content = repr((*key, _day(start), sorted(sheet)))
     source_version = version("genai-prices")
     return hashlib.sha256(content.encode()).hexdigest()[:12], "genai-prices", source_version, RETRIEVED_AT
 
@@ -232,10 +273,10 @@ def _alias_rows(provider: str, name: str, model: ModelInfo) -> Iterator[Row]:
     """Names that can be listed and that the source itself resolves to the model; every model names itself."""
     source = _SOURCES[PROVIDERS[provider]]
     listed = () if provider == "aws_bedrock" else _listed_names(model.match, _ENDINGS.get(provider, ("",)))
-    for alias in sorted({name, *listed}):
+    for alias in sorted({name, *(alias.lower() for alias in listed)}):
         found = source.find_model(alias, all_providers=providers)
         if alias == name or (found is not None and found.id == model.id):
-            yield {"provider": provider, "alias": alias.lower(), "model": name}
+            yield {"provider": provider, "alias": alias, "model": name}
 
 
 def _listed_names(clause: Any, endings: tuple[str, ...]) -> Iterator[str]:
@@ -246,13 +287,6 @@ def _listed_names(clause: Any, endings: tuple[str, ...]) -> Iterator[str]:
         yield clause.equals
     elif isinstance(clause, ClauseStartsWith) and clause.starts_with[-1].isalnum():
         yield from (clause.starts_with + ending for ending in endings)
-
-
-def _write(path: Path, columns: list[str], rows: list[Row]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,172 @@
+"""Development tool that adds the long tail of Azure to the price book from LiteLLM's table (MIT), in its wheel.
+
+Run: `python -m meterhouse.pricing.import_litellm_prices FILE RETRIEVED_AT` after the first book's import, where FILE is
+the wheel (fetched without its dependencies) or the table from it. What belongs here: flattening of that table, and
+where the two books disagree. What does not: the first book (`import_genai_prices.py`), whose prices stand wherever both
+have one.
+
+The table knows no dates: its prices hold for all time. What it has that the first book has not are Azure's data zones
+(`eu`, `us`) and Azure's own and retired models. A model with a price that an event has no quantity for is left out.
+"""
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import polars as pl
+
+from meterhouse.pricing.book import SEEDS_FOLDER, UNIT_PRICE
+from meterhouse.pricing.models import with_canonical_model
+from meterhouse.pricing.overrides import BASE
+from meterhouse.pricing.seeds import ALIAS_COLUMNS, PRICE_COLUMNS, Row, read_rows, write_rows
+
+SOURCE = "litellm"
+PROVIDER = "azure_openai"
+REGIONS = ("eu", "us")
+_KEY = re.compile(r"azure/(?:(eu|us)/)?([^/]+)")
+_TABLE = "litellm/model_prices_and_context_window_backup.json"
+
+TOKEN_TYPES = {
+    "input_cost_per_token": "input",
+    "output_cost_per_token": "output",
+    "cache_read_input_token_cost": "cache_read",
+    "cache_creation_input_token_cost": "cache_write_5m",
+    "input_cost_per_audio_token": "audio_input",
+    "output_cost_per_audio_token": "audio_output",
+    "input_cost_per_image_token": "image_input",
+    "output_cost_per_image_token": "image_output",
+}
+"""The table's price keys as our token types; every one is per token."""
+TIERS = {"": "standard", "_batches": "batch", "_flex": "flex", "_priority": "priority"}
+"""Endings of the table's price keys as our tiers."""
+_ENDING = re.compile(r"(?:_above_(\d+)k_tokens)?(_batches|_flex|_priority)?")
+_PER_TOKEN_MODES = ("chat", "responses", "completion", "embedding")
+
+
+def main(file: Path, retrieved_at: str, folder: Path = SEEDS_FOLDER) -> None:
+    """Replace the rows of this source in `price_book.csv` and `model_aliases.csv` of the folder."""
+    table, version = read_table(file)
+    before = read_rows(folder / "price_book.csv")
+    prices = [row for row in before if row["source"] != SOURCE]
+    own = {row["model"] for row in before if row["source"] == SOURCE}
+    own -= {row["model"] for row in prices if row["provider"] == PROVIDER}
+    aliases = [
+        row
+        for row in read_rows(folder / "model_aliases.csv")
+        if row["provider"] != PROVIDER or row["model"] not in own
+    ]
+    rows = list(price_rows(table, pl.DataFrame(aliases), version, retrieved_at))
+    taken = {_sheet(row) for row in prices}
+    added = [row for row in rows if _sheet(row) not in taken]
+    names = sorted(
+        {row["model"] for row in added} - {row["alias"] for row in aliases if row["provider"] == PROVIDER}
+    )
+    write_rows(folder / "price_book.csv", PRICE_COLUMNS, [*prices, *added])
+    itself = [{"provider": PROVIDER, "alias": name, "model": name} for name in names]
+    write_rows(folder / "model_aliases.csv", ALIAS_COLUMNS, [*aliases, *itself])
+
+
+def read_table(file: Path) -> tuple[dict[str, Any], str]:
+    """The table and the version of the wheel it is from; `file` when it is the table alone.
+
+    Numbers keep the digits they are written with.
+    """
+    if file.suffix != ".whl":
+        return json.loads(file.read_text(), parse_float=Decimal), "file"
+    with ZipFile(file) as wheel:
+        return json.loads(wheel.read(_TABLE), parse_float=Decimal), file.name.split("-")[1]
+
+
+def price_rows(
+    table: dict[str, Any], aliases: pl.DataFrame, version: str, retrieved_at: str
+) -> Iterator[Row]:
+    """Rows of the price book that the table gives for Azure, by canonical model; the first of two names stands."""
+    found = [
+        (match, prices)
+        for name, prices in sorted(table.items(), key=lambda item: (len(item[0]), item[0]))
+        if (match := _KEY.fullmatch(name.lower())) and prices.get("mode") in _PER_TOKEN_MODES
+    ]
+    names = pl.DataFrame({"provider": PROVIDER, "raw_model": [match[2] for match, _ in found]})
+    models = with_canonical_model(names, aliases)["canonical_model"]
+    seen: set[tuple[str, ...]] = set()
+    for (match, prices), model in zip(found, models, strict=True):
+        for tier, sheet in _sheets(prices).items():
+            key = (PROVIDER, model, tier, match[1] or "")
+            if key in seen:
+                continue
+            seen.add(key)
+            stamp = hashlib.sha256(repr((*key, SOURCE, sorted(sheet.items()))).encode()).hexdigest()[:12]
+            for (above, token_type), price in sorted(sheet.items()):
+                values = (
+                    *key,
+                    token_type,
+                    str(above),
+                    "",
+                    "",
+                    _plain(price),
+                    stamp,
+                    SOURCE,
+                    version,
+                    retrieved_at,
+                )
+                yield dict(zip(PRICE_COLUMNS, values, strict=True))
+
+
+def disagreements(prices: pl.DataFrame, rows: list[Row]) -> tuple[int, pl.DataFrame]:
+    """How often the two books agree on a price of today, and where they do not.
+
+    Args:
+        prices: the price book as `PriceBook.prices`, in force at one moment.
+        rows: what the table gives, see `price_rows`.
+
+    Returns:
+        The count of equal prices, and a frame with the key of a price, `unit_price_usd` and `litellm_unit_price_usd`.
+    """
+    key = ["provider", "model", "tier", "region", "above_input_tokens", "token_type"]
+    own = pl.DataFrame(rows).select(
+        *(name for name in key if name != "above_input_tokens"),
+        above_input_tokens=pl.col("above_input_tokens").cast(pl.Int64).replace(0, BASE),
+        litellm_unit_price_usd=pl.col("unit_price_usd").cast(UNIT_PRICE),
+    )
+    both = prices.filter(pl.col("source") != SOURCE).join(own, on=key)
+    differing = both.filter(pl.col("unit_price_usd") != pl.col("litellm_unit_price_usd"))
+    return both.height - differing.height, differing.select(
+        *key, "unit_price_usd", "litellm_unit_price_usd"
+    ).sort(key)
+
+
+def _sheets(prices: dict[str, Any]) -> dict[str, dict[tuple[int, str], Decimal]]:
+    """By tier the prices by threshold and token type; every threshold is a full list, as in the book."""
+    said: dict[str, dict[int, dict[str, Decimal]]] = {}
+    for key, price in prices.items():
+        for name, token_type in TOKEN_TYPES.items():
+            ending = _ENDING.fullmatch(key.removeprefix(name)) if key.startswith(name) else None
+            if ending and isinstance(price, Decimal | int):
+                tier = said.setdefault(TIERS[ending[2] or ""], {})
+                tier.setdefault(int(ending[1] or 0) * 1000, {})[token_type] = Decimal(price)
+    return {
+        tier: {
+            (above, name): price for above in lists for name, price in ({**lists[0], **lists[above]}).items()
+        }
+        for tier, lists in said.items()
+        if {"input"} <= set(lists.get(0, {}))
+    }
+
+
+def _sheet(row: Row) -> tuple[str, ...]:
+    return row["provider"], row["model"], row["tier"], row["region"]
+
+
+def _plain(price: Decimal) -> str:
+    text = f"{price.quantize(Decimal('1e-18')):f}"
+    return text.rstrip("0").rstrip(".")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

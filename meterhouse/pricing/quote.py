@@ -58,7 +58,7 @@ def quotes(lines: list[str], book: PriceBook, now: datetime) -> list[dict[str, A
     """
     calls = [_call(line, str(position), now) for position, line in enumerate(lines)]
     content = "".join(call.line + "\n" for call in calls).encode()
-    reading = read_content(LandingFile("calls", "", len(content), now), content, 0, now)
+    reading = read_content(LandingFile("events/calls", "", len(content), now), content, 0, now)
     answers: dict[int, dict[str, Any]] = dict(_priced(reading, book))
     refused = {row["file_line"] - 1: row["reason"] for row in reading.rejects.to_pylist()}
     return [

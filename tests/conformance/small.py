@@ -23,22 +23,8 @@ WINDOW = Window(date(2026, 10, 17), date(2026, 10, 21))
 SEED = 5
 PATIENT = Patience(tries=4, deadline=60.0, timeout=60.0, first_wait=0.001, longest_wait=0.002)
 HASTY = Patience(tries=2, deadline=5.0, timeout=0.2, first_wait=0.001, longest_wait=0.002)
-WITHOUT_SMALL_ACCOUNT = frozenset(
-    {
-        "cloudflare",
-        "deepgram",
-        "deepseek",
-        "elevenlabs",
-        "file",
-        "fireworks",
-        "mistral",
-        "snowflake",
-        "together",
-        "vercel",
-        "xai",
-    }
-)
-"""Providers that are not yet put through the faults here, only through those of their own tests."""
+WITHOUT_SMALL_ACCOUNT = frozenset({"file"})
+"""Providers without a server: files are put through faults of their own in tests/dlt_sources/test_file.py."""
 NAMES = sorted(PROVIDERS.keys() - WITHOUT_SMALL_ACCOUNT)
 Days = dict[date, list[Row]]
 

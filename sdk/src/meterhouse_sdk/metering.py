@@ -32,11 +32,11 @@ class _Process:
         self.lock = threading.RLock()
         self.config = config
         self.sender: Optional[Sender] = None
+        self.answers: Remembered[str] = Remembered()
+        """Which kind of hook metered an answer, by the provider's id of it."""
 
 
 _process = _Process(None)
-_answers: Remembered[str] = Remembered()
-"""Which kind of hook metered an answer, by the provider's id of it."""
 
 
 def configure(
@@ -118,7 +118,7 @@ def configure(
     )
     with _process.lock:
         previous, previous_config = _process.sender, _process.config
-        _process.config, _process.sender = config, None
+        _process.config, _process.sender, _process.answers = config, None, Remembered()
     if previous is not None and previous_config is not None:
         previous.close(previous_config.exit_timeout_seconds)
 
@@ -221,11 +221,11 @@ def record_call(door: str, fields: Mapping[str, Any], attribution: Mapping[str, 
     """
     answer_id = fields.get("provider_request_id")
     if answer_id is not None:
-        seen_by = _answers.get(answer_id)
+        seen_by = _process.answers.get(answer_id)
         if seen_by is not None and seen_by != door:
             trouble.count("doubled")
             return
-        _answers.put(answer_id, door)
+        _process.answers.put(answer_id, door)
     record(fields, attribution)
 
 

@@ -4,7 +4,7 @@ google-cloud-bigquery words the requests and unpacks the answers; they travel th
 every page is read here, failing closed. What does not belong here: what is asked (`export.py`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,11 +61,13 @@ class BigQuery:
         """
         project, dataset, table = self.form.table_parts
         try:
-            return self.client.get_table(
+            described = self.client.get_table(
                 bigquery.DatasetReference(project, dataset).table(table),
                 retry=_SESSION_RETRIES,
                 timeout=self.patience.timeout,
             )
+            _require_texts(described.schema)
+            return described
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise broken_contract(
                 f"BigQuery describes the table unreadably ({type(error).__name__})."
@@ -184,6 +186,19 @@ def _for_the_form(form: GoogleCredentials, general: ProviderError, reason: str |
         )
         return ProviderError(Fault.CREDENTIALS, sentence, step)
     return general
+
+
+def _require_texts(schema: Iterable[bigquery.SchemaField]) -> None:
+    """Look at every field now: the client keeps a description that is none, and fails when it is looked at.
+
+    Raises:
+        TypeError, AttributeError: a name, type or mode is no text.
+    """
+    for field in schema:
+        for said in (field.name, field.field_type, field.mode):
+            if not isinstance(said, str):
+                raise TypeError(f"{said!r} is no text")
+        _require_texts(field.fields)
 
 
 def _parameter(name: str, value: Parameter) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:

@@ -37,7 +37,7 @@ def test_list_prices_are_the_published_ones(model, token_type):
         provider_id=PROVIDERS[model.provider],
         genai_request_timestamp=datetime(2026, 11, 20, tzinfo=UTC),
     )
-    names = {name for name, listed in listed_models(model.provider) if listed.id == price.model.id}
+    names = {name for name, _, listed in listed_models(model.provider) if listed.id == price.model.id}
     assert names == {model.canonical}
     assert price.total_price == tokens * unit_price_usd(model, model.list_prices, token_type, "standard")
 

@@ -6,7 +6,7 @@ rounded to, and restatements. What does not: how a provider's API shows its book
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from sandbox.calls import Call
@@ -26,6 +26,8 @@ NOT_USAGE = (
 """What is booked beside usage on the first day, by account."""
 BILL_DIGITS = {"aws_bedrock": Decimal("1e-10"), "google": Decimal("1e-6")}
 """Providers that round each line of their bill, and to what; the others show every digit."""
+TOLD_AFTER = {"openrouter": timedelta(minutes=30)}
+"""How long after its end a day of an account's books is told, where it is not at once (contract openrouter §4.5)."""
 HOURLY_BILLS = frozenset({"google"})
 """Providers of these whose lines are of an hour; the others' are of a day."""
 

@@ -79,10 +79,9 @@ _STANDARD = ("standard",)
 BEDROCK_SONNET = Model(
     "aws_bedrock", "claude-sonnet-4-5", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", None,
     "Claude Sonnet 4.5 (Amazon Bedrock Edition)", "Claude Sonnet 4.5",
-    _prices(input="3", cache_read="0.30", cache_write_5m="3.75", output="15"),
     _prices(input="3.30", cache_read="0.33", cache_write_5m="4.125", output="16.50"), listed_tiers=_STANDARD,
 )  # fmt: skip
-"""Called through a profile that keeps to its region, which costs a tenth more than the list says."""
+"""Called through a profile that keeps to its geography, which costs a tenth more than the global one."""
 NOVA_PRO = Model(
     "aws_bedrock", "nova-pro", "amazon.nova-pro-v1:0", None, "NovaPro", "Nova Pro",
     _prices(input="0.80", cache_read="0.20", output="3.20"), listed_tiers=_STANDARD,

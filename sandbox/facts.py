@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox.books import Charge
 from sandbox.calls import Call, Metering
-from sandbox.catalogue import BEDROCK_SONNET, SONNET, WEB_SEARCHES, unit_price_usd
+from sandbox.catalogue import SONNET, WEB_SEARCHES, unit_price_usd
 from sandbox.services import DEEP_RESEARCH
 from sandbox.world import World
 
@@ -34,9 +34,8 @@ def call_cost_usd(call: Call) -> Decimal | None:
 
 def world_facts(world: World) -> dict[str, dict[str, Any]]:
     """Size of each complication over the whole days: counts, units, and USD as decimal text."""
-    closed = set(world.closed_days)
     calls = {call.event_id: call for call in world.calls}
-    booked = [charge for charge in world.charges if charge.booked_at.date() in closed]
+    booked = [charge for charge in world.charges if world.is_told(charge.account, charge.booked_at.date())]
 
     def of_calls(is_meant: Callable[[Call], bool]) -> list[Charge]:
         return [charge for charge in booked if charge.call_id and is_meant(calls[charge.call_id])]
@@ -51,7 +50,6 @@ def world_facts(world: World) -> dict[str, dict[str, Any]]:
     late = of_calls(lambda call: call.booked_at.date() != call.started_at.date())
     discounted = [charge for charge in booked if charge.model is SONNET and charge.token_type != WEB_SEARCHES]
     priced = of_calls(lambda call: call.is_listed and call.metering is Metering.FULL)
-    regional = [charge for charge in booked if charge.model is BEDROCK_SONNET]
     return {
         "cached_input": size([charge for charge in booked if charge.token_type == "cache_read"]),
         "batch": size([charge for charge in booked if charge.tier == "batch"]),
@@ -61,7 +59,6 @@ def world_facts(world: World) -> dict[str, dict[str, Any]]:
             [charge for charge in booked if not charge.is_usage and charge.category != "credit"]
         ),
         "negotiated_discount": size(discounted) | {"discount_usd": usd(_below_list_usd(discounted))},
-        "regional_surcharge": size(regional) | {"surcharge_usd": usd(-_below_list_usd(regional))},
         "unmetered_service": size(of_calls(lambda call: call.metering is Metering.NONE)),
         "streams_without_usage": size(of_calls(lambda call: call.metering is Metering.USAGE_MISSING)),
         "model_without_list_price": size(of_calls(lambda call: not call.is_listed)),

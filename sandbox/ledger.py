@@ -3,7 +3,8 @@
 What belongs here: which charges and calls meet, and what is summed. What does not: the rules inside a cell (`cells`),
 adding up (`sums`) and the sizes of single complications (`facts`).
 
-Today is never billed here: it has an estimate, metered cost at list price.
+A day that its account's books do not tell yet, such as today, is never billed here: it has an estimate, metered cost
+at list price.
 """
 
 from collections import defaultdict
@@ -50,7 +51,7 @@ def build_ledger(world: World) -> dict[str, Any]:
         `totals`: of the whole days, by provider and under `all`; `accounts`: the same by account.
         `billed_usd` = `attributed_usd` + `unattributed_usd` + `credits_usd` + `other_usd`; `billed_usd` -
         `metered_usd` = sum of `variance` + `credits_usd` + `other_usd`; `provisional_usd` is the estimate for
-        today.
+        days not told yet.
         `daily`: the same by account and day, without the estimate.
         `attributed_by`: attributed USD by customer, product and agent.
         `lines`: one row per provider, model and token type: usage as billed and as metered.
@@ -59,12 +60,9 @@ def build_ledger(world: World) -> dict[str, Any]:
         `gateways`: what proxies estimate, by account, model and upstream provider; no part of any other sum.
         `events`, `facts`, `alerts`: counts of events, sizes of complications, expected incidents.
     """
-    closed = set(world.closed_days)
-    charges = [charge for charge in world.charges if charge.booked_at.date() in closed]
+    charges = [charge for charge in world.charges if world.is_told(charge.account, charge.booked_at.date())]
     projects = {(charge.account, charge.project) for charge in world.charges if charge.is_usage}
-    metered = [
-        part for call in world.calls if call.started_at.date() in closed for part in _metered(call, projects)
-    ]
+    metered = [part for call in world.calls if _is_told(world, call) for part in _metered(call, projects)]
     matches = matched((_billed(charge) for charge in charges if charge.is_usage), metered)
     rows = list(_match_rows(matches))
     beside = Beside(charges)
@@ -187,20 +185,23 @@ def _attributed_by(matches: dict[MatchKey, Match]) -> dict[str, dict[str, Decima
     }
 
 
+def _is_told(world: World, call: Call) -> bool:
+    return world.is_told(call.service.space.account, call.started_at.date())
+
+
 def _provisional(world: World) -> dict[str, Decimal]:
     estimate = dict.fromkeys(world.accounts, Decimal(0))
     for call in world.calls:
-        if call.started_at.date() == world.today and call.metering is Metering.FULL:
+        if not _is_told(world, call) and call.metering is Metering.FULL:
             estimate[call.service.space.account] += call_cost_usd(call) or Decimal(0)
     return estimate
 
 
 def _gateways(world: World) -> list[dict[str, Any]]:
-    closed = set(world.closed_days)
     estimates: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for call in world.calls:
         gateway, model = call.service.gateway, call.service.model
-        if gateway is not None and call.started_at.date() in closed:
+        if gateway is not None and world.is_told(gateway.account, call.started_at.date()):
             key = (gateway.account, model.provider, model.canonical)
             estimates[key] += call_cost_usd(call) or Decimal(0)
     names = ("account", "upstream_provider", "model", "estimated_usd")

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from sandbox.books import Charge, Restatement, as_billed, charges_beside_usage, charges_of
+from sandbox.books import TOLD_AFTER, Charge, Restatement, as_billed, charges_beside_usage, charges_of
 from sandbox.calls import Call, Caller, Metering
 from sandbox.schedule import draw_times, midnight
 from sandbox.services import (
@@ -66,6 +66,11 @@ class World:
     def closed_days(self) -> tuple[date, ...]:
         """The whole UTC days, in order."""
         return tuple(self.today - timedelta(days=back) for back in range(self.days, 0, -1))
+
+    def is_told(self, account: str, day: date) -> bool:
+        """Whether the books of an account tell a day: a whole one, which not every provider tells at its end."""
+        last_told = (self.now - TOLD_AFTER.get(account, timedelta(0))).date() - timedelta(days=1)
+        return self.closed_days[0] <= day <= last_told
 
     @property
     def events(self) -> list[Event]:

@@ -1,7 +1,7 @@
 """The ledger: its identities, and that its causes are the complications the world was built with."""
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -73,9 +73,7 @@ def test_each_cause_is_the_complication_the_world_was_built_with(ledger):
     unmetered = amount(facts["unmetered_service"]["billed_usd"]) + amount(
         facts["streams_without_usage"]["billed_usd"]
     )
-    agreed = amount(facts["regional_surcharge"]["surcharge_usd"]) - amount(
-        facts["negotiated_discount"]["discount_usd"]
-    )
+    agreed = -amount(facts["negotiated_discount"]["discount_usd"])
     assert amount(variance["quantity"]) == unmetered
     assert amount(variance["price"]) == amount(facts["other_prices"]["difference_usd"])
     assert abs(amount(variance["price"]) - agreed) < Decimal("0.001"), "the rest is rounding"
@@ -146,6 +144,17 @@ def test_today_is_estimated_and_never_billed(ledger, running):
     assert today not in {row["day"] for row in ledger["cells"]}
     assert amount(ledger["totals"]["openai"]["provisional_usd"]) > 6  # the runaway calls alone
     assert amount(ledger["totals"]["anthropic"]["provisional_usd"]) > 0
+
+
+def test_a_day_that_openrouter_does_not_tell_yet_is_an_estimate():
+    midnight = datetime(2026, 11, 23, tzinfo=UTC)
+    before, after = (
+        build_ledger(build_world(2, 7, midnight + timedelta(minutes=minutes))) for minutes in (29, 30)
+    )
+    days = [{(row["account"], row["day"]) for row in ledger["daily"]} for ledger in (before, after)]
+    assert days[1] - days[0] == {("openrouter", "2026-11-22")}
+    router = before["accounts"]["openrouter"]
+    assert amount(router["provisional_usd"]) > amount(after["accounts"]["openrouter"]["provisional_usd"])
 
 
 def test_the_ledger_is_plain_json(ledger):

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -34,12 +34,15 @@ from meterhouse.errors import MeterhouseError, UsageError
 from meterhouse.events.load import partitions_with_new_files
 from meterhouse.report import build_report
 from meterhouse.settings import PROJECT_ROOT, Settings
+from sandbox.books import TOLD_AFTER
 from sandbox.server import Sandbox
 
 TICK_SECONDS = 5.0
 """How long the alert rules watch at once, as a sensor's tick does."""
 ALERT_SECONDS = 120.0
 """When the message to Slack counts as lost; it takes a second or two on a quiet machine."""
+CLOSING = timedelta(minutes=4)
+"""Time before books of a day close in which no demo starts: they would close under it."""
 LEDGER_FILE = "demo-ledger.json"
 """File in the home with what is true of the demo's world, to hold against any mart."""
 
@@ -62,7 +65,7 @@ def demo(
     earlier demo left there.
     """
     started = time.monotonic()
-    with _fresh_home(Settings()) as home, Sandbox(days, seed, datetime.now(UTC)) as sandbox:
+    with _fresh_home(Settings()) as home, Sandbox(days, seed, _after_closing()) as sandbox:
         settings = Settings(
             home=home,
             rules_file=PROJECT_ROOT / "alert_rules.yaml",
@@ -116,6 +119,18 @@ def _fresh_home(settings: Settings) -> Iterator[Path]:
         yield home
     finally:
         lock.release()
+
+
+def _after_closing() -> datetime:
+    """Now, or the end of a wait for books that are about to close."""
+    now = datetime.now(UTC)
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    for closing in (today + timedelta(days=1), *(today + lag for lag in TOLD_AFTER.values())):
+        if timedelta(0) < closing - now < CLOSING:
+            _ERR.print(f"Waiting until {closing:%H:%M} UTC, when the providers' books of a day close ...")
+            time.sleep((closing - now).total_seconds())
+            return max(closing, datetime.now(UTC))
+    return now
 
 
 def _step(number: int, text: str) -> None:

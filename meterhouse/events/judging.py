@@ -5,6 +5,7 @@ not: how fields are found in a line (`dialects/native.py`), the checks (`checks.
 """
 
 import duckdb
+import polars as pl
 
 from meterhouse.events import checks
 from meterhouse.events.dialects import native
@@ -14,6 +15,27 @@ from meterhouse.events.schema import Field, Kind
 RAW_TEXT_CHARACTERS = 4000
 
 _OF_ARRIVAL = ("received_at",)
+
+
+class Incoming:
+    """Lines to be judged, as a relation that a connection registers once and reads anew with every execution.
+
+    DuckDB keeps the plan of a prepared statement over it; over a table it would plan for each execution, which costs
+    many times what a few lines do.
+    """
+
+    SCHEMA = pl.Schema({"file_line": pl.Int64(), "line": pl.String(), "is_utf8": pl.Boolean()})
+
+    def __init__(self) -> None:
+        self._lines = self.SCHEMA.to_frame()
+
+    def set(self, lines: pl.DataFrame) -> None:
+        """Lines for the next execution; the columns of `SCHEMA`, others are left out."""
+        self._lines = lines.select(pl.col(name).cast(of) for name, of in self.SCHEMA.items())
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The lines as the Arrow PyCapsule interface hands them over."""
+        return self._lines.__arrow_c_stream__(requested_schema)
 
 
 def open_judge(threads: int = 2) -> duckdb.DuckDBPyConnection:

@@ -19,7 +19,7 @@ from uuid_utils import uuid7
 
 from meterhouse.control.database import reading, session
 from meterhouse.errors import MeterhouseError
-from meterhouse.events.judging import judged, landing_line, open_judge, prompts_line
+from meterhouse.events.judging import Incoming, judged, landing_line, open_judge, prompts_line
 from meterhouse.events.kinds import EVENTS, PROMPTS, RecordKind
 from meterhouse.events.landing import open_landing_zone, partition_folder, write_file
 from meterhouse.gateway import seen
@@ -65,8 +65,9 @@ class Committer:
         self._settings = settings
         self._kind = kind
         self._zone = open_landing_zone(settings)
-        self._judge = open_judge()
-        self._judge.execute("CREATE TEMP TABLE incoming (file_line BIGINT, line VARCHAR, is_utf8 BOOLEAN)")
+        self._judge = open_judge(threads=1)
+        self._incoming = Incoming()
+        self._judge.register("incoming", self._incoming)
         self._judge.execute(f"PREPARE judge AS {_judgement(kind)}")
         self._last = datetime.min.replace(tzinfo=UTC)
         self._forget_at = self._last
@@ -125,11 +126,8 @@ class Committer:
             seen.lookup(opened, [""])
 
     def _judged(self, items: pl.DataFrame) -> pl.DataFrame:
-        given = items.select("file_line", "line", "is_utf8")
+        self._incoming.set(items)
         try:
-            self._judge.execute("DELETE FROM incoming")
-            self._judge.register("given", given)
-            self._judge.execute("INSERT INTO incoming SELECT * FROM given")
             lines = pl.DataFrame(self._judge.sql("EXECUTE judge").to_arrow_table())
         except (duckdb.Error, pa.ArrowException) as error:
             raise JudgementError(f"Events could not be judged: {error}") from error

@@ -3,12 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
+import polars as pl
 import pytest
 from moto.server import ThreadedMotoServer
 
 from meterhouse.control.database import reading
 from meterhouse.control.tables import SeenEventRow
 from meterhouse.events.dialects.foreign import Item
+from meterhouse.events.judging import Incoming, judged, open_judge
+from meterhouse.events.kinds import EVENTS
 from meterhouse.gateway.bodies import fit
 from meterhouse.gateway.commit import Committer, Delivery, Status
 from meterhouse.gateway.doors.entry import items_from
@@ -53,6 +56,31 @@ def test_deliveries_of_one_group_are_told_apart_and_land_in_one_file(settings):
         "event-2",
         "event-3",
     ]
+
+
+def test_the_judgement_is_planned_once():
+    """Planning it costs many times what a few lines do; a plan that is made anew asks for the lines' schema first."""
+
+    class Counted(Incoming):
+        count = 0
+
+        def __arrow_c_stream__(self, requested_schema=None):
+            self.count += 1
+            return super().__arrow_c_stream__(requested_schema)
+
+    incoming = Counted()
+    with open_judge(threads=1) as judge:
+        judge.register("incoming", incoming)
+        judge.execute(f"PREPARE judge AS {judged('incoming', EVENTS)}")
+        for height in (1, 3, 2):
+            before = incoming.count
+            incoming.set(
+                pl.DataFrame(
+                    {"file_line": range(height), "line": ["{}"] * height, "is_utf8": [True] * height}
+                )
+            )
+            assert len(judge.sql("EXECUTE judge").fetchall()) == height
+            assert incoming.count == before + 1
 
 
 def test_ids_are_forgotten_after_the_window(settings):

@@ -1,4 +1,4 @@
-{# The disjoint quantities of an event, and the columns that say whom it was for. Both are checked against meterhouse/events/schema.py. #}
+{# The disjoint quantities of an event, and the columns that say whom it was for. The first two are checked against meterhouse/events/schema.py. #}
 
 {# (column of the quantity, token type); the column of the cost is the token type + `_cost_usd`. #}
 {% macro buckets() %}
@@ -27,6 +27,15 @@
 {{ return([
     'customer', 'product', 'subscriber_id', 'agent', 'workflow', 'task_type', 'business_unit', 'environment', 'credential_name',
     'provider_project',
+]) }}
+{% endmacro %}
+
+{# Columns that the copies of one call, metered through several doors, lend each other. #}
+{% macro attributed_by_any_door() %}
+{{ return([
+    'connection', 'provider_project', 'provider_key', 'customer', 'product', 'subscriber_id', 'subscriber_email', 'subscription_id',
+    'credential_name', 'agent', 'agent_version', 'task_type', 'workflow', 'business_unit', 'environment', 'trace_id', 'trace_name',
+    'parent_event_id',
 ]) }}
 {% endmacro %}
 

@@ -1,8 +1,18 @@
-{# Ids, costs and tokens are the same in the deduplicated events, the transaction log and the cells; and no id is lost
-   but that of a line whose file said something else of it later. #}
-with sums as (
+{# Ids and costs of the deduplicated events are those of the transaction log and the duplicates together; costs and tokens
+   are the same in the transaction log and the cells; and no id is lost but that of a line whose file said something else of
+   it later. #}
+with duplicates as (
 
-    select 'deduplicated' as layer, count(*) as event_count, sum(cost_usd) as cost_usd
+    select count(*) as event_count, coalesce(sum(uncounted_cost_usd), 0) as cost_usd from {{ ref('duplicate_events') }}
+
+),
+
+sums as (
+
+    select
+        'deduplicated' as layer,
+        count(*) - (select event_count from duplicates) as event_count,
+        coalesce(sum(cost_usd), 0) - (select cost_usd from duplicates) as cost_usd
     from {{ ref('int_events__deduplicated') }}
     union all
     select 'transactions', count(*), sum(cost_usd) from {{ ref('fct_transactions') }}

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import duckdb
 import typer
@@ -16,12 +16,12 @@ from meterhouse.connections import registry
 from meterhouse.connections.form import known_provider
 from meterhouse.errors import UsageError
 from meterhouse.events.call_logs import DIALECTS, import_new, import_objects
+from meterhouse.events.imports import SUFFIXES, landing_content
 from meterhouse.events.landing import open_landing_zone, partition_folder, write_file
 from meterhouse.events.load import load_partition
 from meterhouse.report import NothingPublishedError
 from meterhouse.settings import Settings
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 LOG_SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
 NATIVE = "native"
 
@@ -49,7 +49,7 @@ def import_files(
 ) -> None:
     """Land event files (JSON lines, plain, .gz or .zst, or Parquet) and load them.
 
-    The same file twice counts once. Call logs become events first; prompts and answers in them are left behind.
+    The same file twice counts once. Call logs become events first; prompts and answers are left behind.
 
     Example: meterhouse events import exported-calls.jsonl.gz
 
@@ -64,8 +64,8 @@ def import_files(
     partition = datetime.now(UTC).strftime("%Y-%m-%dT%H")
     with progress(f"Landing and loading event files ({len(files)}) ..."):
         for file in files:
-            suffix = next(suffix for suffix in SUFFIXES if file.name.endswith(suffix))
-            write_file(zone, f"{partition_folder(partition)}/import-{uuid7()}{suffix}", file.read_bytes())
+            suffix, content = landing_content(file.name, file.read_bytes())
+            write_file(zone, f"{partition_folder(partition)}/import-{uuid7()}{suffix}", content)
         result = load_partition(settings, partition)
     if result.duplicate_file_count:
         say(f"Imported before, so not counted again: {result.duplicate_file_count} of the files.")
@@ -94,20 +94,49 @@ def rejects(
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 50, is_json: JsonFlag = False
 ) -> None:
     """Lines that could not become events, each with its reason; as of the last build."""
-    settings = Settings()
-    if not settings.published_path.exists():
-        raise NothingPublishedError("Nothing is published yet.", "Run `meterhouse build`.")
-    with duckdb.connect(settings.published_path, read_only=True) as marts:
-        found = marts.execute(
-            "select file_url, file_line, reason, raw_text, first_seen_at from marts.rejected_events "
-            "order by first_seen_at desc, file_url, file_line limit ?",
-            [limit],
-        ).fetchall()
     columns = ("file", "line", "reason", "text", "first_seen_at")
+    found = _published(
+        "select file_url, file_line, reason, raw_text, first_seen_at from marts.rejected_events "
+        "order by first_seen_at desc, file_url, file_line limit ?",
+        limit,
+    )
     if is_json:
         print_json([dict(zip(columns, row, strict=True)) for row in found])
     else:
         print_table(columns[:4], (row[:4] for row in found), empty="No line was refused.")
+
+
+@events_app.command("duplicates")
+@errors_in_words()
+def duplicates(
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 50, is_json: JsonFlag = False
+) -> None:
+    """Events of calls that another event counts, as an SDK and a proxy both metered them; as of the last build.
+
+    They are kept and in no sum. See docs/marts.md.
+    """
+    columns = ("event_id", "source", "counted_event_id", "counted_source", "uncounted_cost_usd", "started_at")
+    found = _published(
+        f"select {', '.join(columns)} from marts.duplicate_events order by started_at desc, event_id limit ?",  # noqa: S608
+        limit,
+    )
+    if is_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in found])
+    else:
+        print_table(columns, found, empty="No call was metered twice.")
+
+
+def _published(query: str, limit: int) -> list[tuple[Any, ...]]:
+    """Rows of the published marts.
+
+    Raises:
+        NothingPublishedError: Nothing is published yet.
+    """
+    settings = Settings()
+    if not settings.published_path.exists():
+        raise NothingPublishedError("Nothing is published yet.", "Run `meterhouse build`.")
+    with duckdb.connect(settings.published_path, read_only=True) as marts:
+        return marts.execute(query, [limit]).fetchall()
 
 
 def _import_call_logs(

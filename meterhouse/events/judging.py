@@ -14,7 +14,7 @@ from meterhouse.events.schema import Field, Kind
 
 RAW_TEXT_CHARACTERS = 4000
 
-_OF_ARRIVAL = ("received_at",)
+OF_ARRIVAL = ("received_at",)
 
 
 class Incoming:
@@ -68,17 +68,17 @@ def judged(lines: str, kind: RecordKind = EVENTS) -> str:
         FROM reasoned"""  # noqa: S608
 
 
-def landing_line(judgements: str, kind: RecordKind = EVENTS) -> str:
+def landing_line(judgements: str, kind: RecordKind = EVENTS, leaves_out: tuple[str, ...] = OF_ARRIVAL) -> str:
     """SQL for the line that a judged line lands as: the record in native form, without nulls, all values as text.
 
-    It does not say `received_at`, which is of the arrival; a bad line lands as it came, so that whoever reads the file
-    refuses it for the same reason. Neither holds prompts.
+    It does not say `received_at`, which is of the arrival, unless nothing is left out; a bad line lands as it came, so
+    that whoever reads the file refuses it for the same reason. Neither holds prompts.
     """
     of = f"{judgements}."
     fields = ", ".join(
         f"'\"{field.name}\":' || {_as_json_text(field, of + field.name)}"
         for field in kind.fields
-        if field.name not in _OF_ARRIVAL
+        if field.name not in leaves_out
     )
     return f"""CASE WHEN {of}reason IS NOT NULL THEN without_prompts({of}line)
         ELSE '{{' || concat_ws(',', {fields}) || '}}' END"""

@@ -47,6 +47,10 @@ TRACED = [
     traced(3, "A", None, "unpriced", agent="writer", workflow="mail", customer="other"),
     traced(4, "B", None, "usage_missing", outcome="error"),
 ]
+TWICE_METERED = [
+    {**event("app", 1, file="twice", cost="0.5"), "provider_request_id": "r1", "source": "sdk"},
+    {**event("proxy", 1, file="twice", line=2, cost="0.7"), "provider_request_id": "r1", "source": "otlp"},
+]
 ACHIEVED = [
     achieved(1, "o1", "A", "resolved", True, "4.20"),
     achieved(2, "o2", "A", "rated", True, "0.80"),
@@ -77,6 +81,7 @@ def rejects(tmp_path_factory):
         path, [reject("f1", 3), {**reject("f1", 4), "first_seen_at": datetime(2026, 11, 9, tzinfo=UTC)}], 3
     )
     raw.load_events(path, TRACED, 4)
+    raw.load_events(path, TWICE_METERED, 4)
     raw.load_kind(path, OUTCOMES, ACHIEVED, 4)
     raw.load_kind(path, OUTCOMES, ACHIEVED[:1], 5)
     raw.load_kind(path, PROMPTS, [ANSWER, {**ANSWER, "file_line": 2, "output_text": "later"}], 4)
@@ -95,8 +100,20 @@ def test_each_line_that_is_no_event_is_one_reject_as_its_file_said_last(rejects)
         "e1",
         "E2",
         "e5",
+        "app",
         *(traced["event_id"] for traced in TRACED),
     }
+
+
+def test_a_call_that_two_doors_metered_is_in_no_sum_twice(rejects):
+    path, _ = rejects
+    [cells] = raw.rows(path, "select sum(metered_cost_usd) as usd from marts.fct_reconciliation")
+    [calls] = raw.rows(path, "select sum(cost_usd) as usd from marts.fct_transactions")
+    assert cells["usd"] == calls["usd"] == Decimal("3.800000000001")
+    [copy] = raw.rows(path, "select * from marts.duplicate_events")
+    assert (copy["event_id"], copy["uncounted_cost_usd"]) == ("proxy", Decimal("0.7"))
+    assert (copy["counted_event_id"], copy["counted_cost_usd"]) == ("app", Decimal("0.5"))
+    assert copy["reason"].startswith("The same call as event app ")
 
 
 def test_an_event_whose_id_came_before_with_other_content_says_so(rejects):

@@ -37,7 +37,7 @@ select
     case when events.is_batch then 'batch' else coalesce(events.service_tier, 'standard') end as tier,
     cast(events.started_hour as date) as event_date,
     events.*
-from {{ ref('int_events__deduplicated') }} as events
+from {{ ref('int_events__counted') }} as events
 left join {{ ref('int_connections__billed') }} as named
     on named.connection_name = events.connection and named.provider = events.provider
 left join {{ ref('int_connections__identifiers') }} as by_key

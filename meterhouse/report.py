@@ -7,7 +7,7 @@ object for people. It reads the published file and the control database only, ne
 import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import duckdb
@@ -38,6 +38,14 @@ _DIMENSIONS = {
 }
 DIMENSIONS = tuple(_DIMENSIONS)
 """What `--by` accepts."""
+CAUSES = {
+    "timing": "billed on a neighbouring day",
+    "quantity": "unmetered (or, if negative, metered twice)",
+    "price": "billed at another price than the list",
+    "unpriced": "metered, but the price book has no price",
+    "unexplained": "billed without a quantity",
+}
+"""The causes of variance, and what each means."""
 _NOT_OF_EVENTS = frozenset({"token_type"})
 
 _TOTALS = """
@@ -154,6 +162,12 @@ def build_report(
         "connections": [one.as_json() for one in overview(settings, now)],
         "alerts": _alerts(settings),
     }
+
+
+def usd(amount: Decimal) -> str:
+    """An amount for reading: cents, or more places when it is below a cent."""
+    places = Decimal("0.01") if abs(amount) >= Decimal("0.01") or not amount else Decimal("0.000001")
+    return f"{amount.quantize(places, ROUND_HALF_UP):,}"
 
 
 def _rows_sql(by: Sequence[str]) -> str:

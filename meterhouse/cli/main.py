@@ -27,6 +27,7 @@ COMMANDS = {
     "keys": "meterhouse.cli.keys:keys_app",
     "prompts": "meterhouse.cli.prompts:prompts_app",
     "gateway": "meterhouse.cli.gateway:gateway",
+    "console": "meterhouse.cli.console:console_app",
     "vault": "meterhouse.cli.vault:vault_app",
 }
 

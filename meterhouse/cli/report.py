@@ -1,7 +1,6 @@
 """`meterhouse report`: the report for people, or as JSON."""
 
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any
 
 import typer
@@ -12,17 +11,10 @@ from rich.text import Text
 
 from meterhouse.alerts.wording import group_text
 from meterhouse.cli.output import JsonFlag, errors_in_words, print_json
-from meterhouse.report import DIMENSIONS, build_report
+from meterhouse.report import CAUSES, DIMENSIONS, build_report, usd
 from meterhouse.settings import Settings
 
 STATUS_COLOURS = {"connected": "green", "pending": "yellow", "disconnected": "red"}
-CAUSES = {
-    "timing": "billed on a neighbouring day",
-    "quantity": "unmetered (or, if negative, metered twice)",
-    "price": "billed at another price than the list",
-    "unpriced": "metered, but the price book has no price",
-    "unexplained": "billed without a quantity",
-}
 
 
 @errors_in_words()
@@ -62,12 +54,6 @@ def rendered(answer: dict[str, Any], by: list[str]) -> Group:
         _connections(answer["connections"]),
         _alerts(answer["alerts"]),
     )
-
-
-def usd(amount: Decimal) -> str:
-    """An amount for reading: cents, or more places when it is below a cent."""
-    places = Decimal("0.01") if abs(amount) >= Decimal("0.01") or not amount else Decimal("0.000001")
-    return f"{amount.quantize(places, ROUND_HALF_UP):,}"
 
 
 def _summary(answer: dict[str, Any]) -> Table:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -31,6 +31,8 @@ class Field:
     is_secret: bool
     is_required: bool
     default: str | None
+    choices: tuple[str, ...] = ()
+    """The only values it takes; none where any text will do."""
 
 
 def known_provider(name: str) -> Provider:
@@ -60,6 +62,7 @@ def fields_of(provider: Provider) -> list[Field]:
             is_secret=_is_secret(info.annotation),
             is_required=info.is_required(),
             default=_default(info),
+            choices=get_args(info.annotation) if get_origin(info.annotation) is Literal else (),
         )
         for name, info in provider.credentials.model_fields.items()
     ]

@@ -140,6 +140,13 @@ def requests_spent(settings: Settings, connection_id: str, since: datetime) -> t
         return last, int(opened.scalar(spent) or 0)
 
 
+def history(settings: Settings, connection_id: str, limit: int) -> list[SyncRunRow]:
+    """The newest runs of a connection, newest first, those that run or were killed included."""
+    runs = select(SyncRunRow).where(SyncRunRow.connection_id == connection_id)
+    with reading(settings) as opened:
+        return list(opened.scalars(runs.order_by(SyncRunRow.id.desc()).limit(limit)))
+
+
 def telling_runs(opened: Session, connection_id: str) -> list[SyncRunRow]:
     """The runs that tell a connection's status: the last ended, the last succeeded, the newest with data."""
     runs = select(SyncRunRow).where(SyncRunRow.connection_id == connection_id)

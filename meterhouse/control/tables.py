@@ -262,3 +262,35 @@ class IdempotentAnswerRow(Base):
     status: Mapped[int]
     answer: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class ConsoleUserRow(Base):
+    """One account of the console."""
+
+    __tablename__ = "console_users"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    password_hash: Mapped[str] = mapped_column(String(200))
+    """Argon2id, salted."""
+    role: Mapped[str] = mapped_column(String(20))
+    """viewer or admin."""
+    created_at: Mapped[datetime]
+    last_log_in_at: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    """One change asked for in the console: written before it is made, and completed afterwards."""
+
+    __tablename__ = "audit_log"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    user_name: Mapped[str] = mapped_column(String(100))
+    address: Mapped[str | None] = mapped_column(String(100))
+    """Where the request came from."""
+    action: Mapped[str] = mapped_column(String(100))
+    subject: Mapped[str | None] = mapped_column(Text)
+    """What was changed: the name of a connection, a key, a user."""
+    outcome: Mapped[str] = mapped_column(String(20))
+    """started, done or refused; a change that is never completed (its process was killed) stays started."""
+    detail: Mapped[str | None] = mapped_column(Text)

@@ -27,12 +27,12 @@ from rich.table import Table
 from meterhouse.alerts.judge import watch
 from meterhouse.cli.demo.truth import REQUESTS_AT_MOST, AccountTruth, accounts_of, disagreements
 from meterhouse.cli.output import WRONG, JsonFlag, errors_in_words, print_json
-from meterhouse.cli.report import STATUS_COLOURS, rendered, usd
+from meterhouse.cli.report import STATUS_COLOURS, rendered
 from meterhouse.cli.up import dagster_environment
 from meterhouse.connections import registry
 from meterhouse.errors import MeterhouseError, UsageError
 from meterhouse.events.load import partitions_with_new_files
-from meterhouse.report import build_report
+from meterhouse.report import build_report, usd
 from meterhouse.settings import PROJECT_ROOT, Settings
 from sandbox.books import TOLD_AFTER
 from sandbox.server import Sandbox
@@ -243,6 +243,7 @@ def _conclude(
 Look next{hint}:
   meterhouse report --by customer    who caused it (also product, agent, model, ...)
   meterhouse connections list        each connection and its status
+  meterhouse console                 all of it as web pages, on http://127.0.0.1:8788
   meterhouse up                      the Dagster UI on http://127.0.0.1:3000
   {settings.published_path}
                                      the marts, for any BI tool that reads DuckDB""",

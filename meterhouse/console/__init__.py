@@ -1,0 +1,1 @@
+"""The console: web pages over the control database and the published marts, rendered on the server."""

@@ -1,0 +1,53 @@
+"""The published marts as pages read them: one read-only connection per question, never the warehouse.
+
+What belongs here: opening the file and getting rows. What does not: any page's query.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from meterhouse.report import NothingPublishedError
+from meterhouse.settings import Settings
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published file, as of now.
+
+    Raises:
+        NothingPublishedError: There is none yet.
+    """
+    if not settings.published_path.exists():
+        raise NothingPublishedError(
+            "Nothing is published yet.",
+            "Connect a provider or send events; the first build publishes them (`meterhouse up`, `meterhouse build`).",
+        )
+    with duckdb.connect(settings.published_path, read_only=True) as marts:
+        marts.execute("set timezone = 'UTC'")
+        yield marts
+
+
+def rows(settings: Settings, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+    """The rows of a query, as dictionaries; values travel as parameters only.
+
+    Raises:
+        NothingPublishedError: Nothing is published yet.
+    """
+    with opened(settings) as marts:
+        cursor = marts.execute(sql, dict(parameters or {}))
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def published_at(settings: Settings) -> datetime | None:
+    """When the marts were published; None before the first time."""
+    try:
+        return datetime.fromtimestamp(settings.published_path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None

@@ -9,27 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-import duckdb
 import polars as pl
 
 from meterhouse.alerts.evaluate import BEFORE_SCHEMA, evaluate, group_key, matches, values
 from meterhouse.alerts.metrics import EVENT_COLUMNS
 from meterhouse.alerts.rules import Limit, Rule
 from meterhouse.errors import UsageError
+from meterhouse.events.published import started_between, stored_events
 from meterhouse.settings import Settings
 
 CANDIDATE_LIMITS = 24
 """How many limits, spread over the values that occurred, are tried to find one that fires so often."""
-
-_EVENTS = "select {columns} from marts.fct_transactions where started_at >= $start and started_at < $end"
-_NAMES_IN_MART = {
-    "model": "requested_model",
-    "canonical_model": "model",
-    "response_model": "served_model",
-    "connection": "requested_connection",
-    "service_tier": "tier",
-}
-"""Columns of the event that the mart knows by another name; its tier is `standard` where none was said."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +98,4 @@ def with_limit(rule: Rule, limit: Limit, value: Decimal) -> Rule:
 
 def _stored(settings: Settings, start: datetime, end: datetime) -> pl.DataFrame:
     """The deduplicated events that started in a span, `EVENT_COLUMNS`."""
-    if not settings.published_path.exists():
-        raise UsageError("Nothing has been published yet.", "Run `meterhouse build` first.")
-    with duckdb.connect(settings.published_path, read_only=True) as marts:
-        marts.execute("set timezone = 'UTC'")
-        columns = (f"{_NAMES_IN_MART.get(name, name)} as {name}" for name in EVENT_COLUMNS)
-        query = _EVENTS.format(columns=", ".join(columns))
-        return pl.DataFrame(marts.execute(query, {"start": start, "end": end}).to_arrow_table())
+    return stored_events(settings, EVENT_COLUMNS, *started_between(start, end))

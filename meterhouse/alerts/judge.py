@@ -29,9 +29,10 @@ from meterhouse.events.landing import (
     open_landing_zone,
 )
 from meterhouse.events.reader import read_landing_file
-from meterhouse.pricing.book import PriceBook, load_price_book
+from meterhouse.pricing.book import PriceBook
 from meterhouse.pricing.overrides_file import OverridesError
 from meterhouse.pricing.price import price_events
+from meterhouse.pricing.versions import current_book, versions_folder
 from meterhouse.settings import Settings
 
 SILENCE_SECONDS = 5.0
@@ -156,14 +157,12 @@ def _watch(bench: _Bench, outcome: Judgement, deadline: float, poll_seconds: flo
 def _open(settings: Settings) -> _Bench:
     stamp = _rules_stamp(settings)
     rules = load_rules(settings.rules_file)
-    return _Bench(
-        settings, rules, load_price_book(settings.price_overrides_file), open_landing_zone(settings), stamp
-    )
+    return _Bench(settings, rules, current_book(settings), open_landing_zone(settings), stamp)
 
 
 def _rules_stamp(settings: Settings) -> list[int | None]:
-    """When the rules file and the price overrides were last changed; None for one that is not there."""
-    files = (settings.rules_file, settings.price_overrides_file)
+    """When the rules file, the price overrides and the price book were last changed; None for what is not there."""
+    files = (settings.rules_file, settings.price_overrides_file, versions_folder(settings))
     return [file.stat().st_mtime_ns if file is not None and file.exists() else None for file in files]
 
 

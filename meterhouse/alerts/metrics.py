@@ -101,8 +101,8 @@ _LOOK_AT_ERRORS = (
     "status page."
 )
 _ADD_THE_PRICE = (
-    "Add the model's price to dbt_project/seeds/price_book.csv, or its name to model_aliases.csv beside it, and load "
-    "the hour again."
+    "`meterhouse prices unmatched` lists such models: give the model a price, or its name an alias, in the file of "
+    "METERHOUSE_PRICE_OVERRIDES_FILE (docs/prices.md), then run `meterhouse prices reprice --apply`."
 )
 
 

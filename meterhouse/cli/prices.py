@@ -8,19 +8,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
-from zipfile import BadZipFile
 
-import polars as pl
 import typer
 
-from meterhouse.cli.output import JsonFlag, errors_in_words, plain, print_json, print_table, rfc3339, say
-from meterhouse.errors import UsageError
-from meterhouse.events.schema import BUCKETS
-from meterhouse.pricing.book import load_price_book, trimmed
-from meterhouse.pricing.import_litellm_prices import disagreements, price_rows, read_table
+from meterhouse.cli.output import JsonFlag, errors_in_words, plain, print_json, print_table, say
+from meterhouse.cli.price_updates import diff, list_versions, reprice, update
+from meterhouse.cli.price_words import days, per_unit
+from meterhouse.pricing.book import trimmed
 from meterhouse.pricing.lookup import sheets_of
 from meterhouse.pricing.overrides_file import Overrides, load_overrides
 from meterhouse.pricing.quote import quote_file
+from meterhouse.pricing.versions import current_book
 from meterhouse.settings import Settings
 
 prices_app = typer.Typer(
@@ -28,8 +26,6 @@ prices_app = typer.Typer(
     add_completion=False,
     help="The price book, negotiated prices above it, and what calls cost by it.",
 )
-
-_TOKENS = {bucket.token_type for bucket in BUCKETS if bucket.field.endswith("_tokens")} | {"characters"}
 
 OverridesFile = Annotated[
     Path | None,
@@ -45,7 +41,7 @@ def check(overrides: OverridesFile = None, as_json: JsonFlag = False) -> None:
     """Check the price overrides: one sentence with file and line per fault; exit code 1 if there is any."""
     path = overrides or Settings().price_overrides_file
     found = load_overrides(path)
-    load_price_book(path)
+    current_book(Settings(), path)
     if as_json:
         kept = {"prices", "discounts", "aliases"}
         print_json(found.model_dump(mode="json", by_alias=True, exclude_none=True, include=kept))
@@ -113,7 +109,7 @@ def show(
     Examples: `meterhouse prices show gpt-4o` · `meterhouse prices show claude-sonnet-4-5 --provider aws_bedrock`
     """
     moment = None if has_history else at.replace(tzinfo=UTC) if at else datetime.now(UTC)
-    book = load_price_book(overrides or Settings().price_overrides_file)
+    book = current_book(Settings(), overrides)
     found = sheets_of(book, model, provider, moment)
     if as_json:
         print_json(found)
@@ -127,8 +123,8 @@ def show(
                 sheet["region"],
                 price["above_input_tokens"] or None,
                 price["token_type"],
-                _per_unit(price["token_type"], price["unit_price_usd"]),
-                _days(sheet),
+                per_unit(price["token_type"], price["unit_price_usd"]),
+                days(sheet),
                 " ".join(filter(None, (sheet["source"], sheet["source_version"]))),
             )
             for sheet in found
@@ -150,7 +146,7 @@ def quote(
 
     A line is a native event, or `{"id", "provider", "model", "at", "usage": {the provider's own usage object}}`.
     """
-    book = load_price_book(overrides or Settings().price_overrides_file)
+    book = current_book(Settings(), overrides)
     answers = quote_file(file, book, datetime.now(UTC))
     if as_json:
         for answer in answers:
@@ -176,61 +172,12 @@ def quote(
     say(f"{trimmed(total):f} USD for {len(answers) - unknown} calls; the cost of {unknown} is unknown.")
 
 
-@prices_app.command("diff")
-@errors_in_words()
-def diff(
-    books: Annotated[
-        Path,
-        typer.Option("--books", help="LiteLLM's wheel, or its price table, to hold against the price book."),
-    ],
-    as_json: JsonFlag = False,
-) -> None:
-    """Where two price books disagree on Azure's prices of today; the price book's own price is the one that counts."""
-    book, now = load_price_book(), datetime.now(UTC)
-    try:
-        table, version = read_table(books)
-    except (OSError, ValueError, KeyError, BadZipFile):
-        raise UsageError(f"{books} is neither LiteLLM's wheel nor its price table.") from None
-    in_force = book.prices.filter((pl.col("valid_from") <= now) & (pl.col("valid_to") > now))
-    agreeing, found = disagreements(in_force, list(price_rows(table, book.aliases, version, rfc3339(now))))
-    rows = [
-        row
-        | {"region": row["region"] or None, "above_input_tokens": max(row["above_input_tokens"], 0)}
-        | {name: trimmed(row[name]) for name in ("unit_price_usd", "litellm_unit_price_usd")}
-        for row in found.iter_rows(named=True)
-    ]
-    if as_json:
-        print_json({"agreeing": agreeing, "disagreeing": rows})
-        return
-    print_table(
-        ["model", "tier", "region", "above", "token type", "price book", "LiteLLM"],
-        [
-            (
-                f"{row['provider']} {row['model']}",
-                row["tier"],
-                row["region"],
-                row["above_input_tokens"] or None,
-                row["token_type"],
-                _per_unit(row["token_type"], row["unit_price_usd"]),
-                _per_unit(row["token_type"], row["litellm_unit_price_usd"]),
-            )
-            for row in rows
-        ],
-    )
-    say(f"The books agree on {agreeing} prices and disagree on {len(rows)}.")
-
-
 def _item(item: dict[str, Any]) -> str:
     price = item["unit_price_usd"]
     return f"{item['quantity']} {item['token_type']} at {'no price' if price is None else f'{price:f}'}"
 
 
-def _per_unit(token_type: str, unit_price: Decimal) -> str:
-    is_token = token_type in _TOKENS
-    return f"{trimmed(unit_price * 1_000_000):f} per million" if is_token else f"{unit_price:f} each"
-
-
-def _days(sheet: dict[str, Any]) -> str | None:
-    """The days of a sheet, the last one left out."""
-    ends = [sheet[name] and f"{sheet[name]:%Y-%m-%d}" for name in ("valid_from", "valid_to")]
-    return None if not any(ends) else f"{ends[0] or ''}..{ends[1] or ''}"
+prices_app.command("update")(update)
+prices_app.command("reprice")(reprice)
+prices_app.command("versions")(list_versions)
+prices_app.command("diff")(diff)

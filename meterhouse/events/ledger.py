@@ -90,6 +90,17 @@ def files_with_rejects(session: Session) -> list[tuple[str, str, int]]:
     return [(url, partition, count or 0) for url, partition, count in rows]
 
 
+def partitions_of(session: Session, urls: Iterable[str]) -> dict[str, str]:
+    """Hour of arrival (`YYYY-MM-DDTHH`) of these files, by URL; of those that are known."""
+    return {
+        row.url: row.partition
+        for part in _parts(list(urls))
+        for row in session.execute(
+            select(LandingFileRow.url, LandingFileRow.partition).where(LandingFileRow.url.in_(part))
+        )
+    }
+
+
 def load_again(session: Session, urls: Iterable[str]) -> None:
     """Make these files due again, as if they had changed; what they say then replaces what they said."""
     for part in _parts(list(urls)):

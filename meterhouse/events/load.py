@@ -9,7 +9,7 @@ and line. What does not belong here: reading (`reader.py`) and prices (`pricing/
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ from meterhouse.events.landing import (
 from meterhouse.events.ledger import FileStatus
 from meterhouse.events.schema import REJECT_SCHEMA
 from meterhouse.events.spool import SpooledFile, spool_file, stamp
-from meterhouse.pricing.book import load_price_book
+from meterhouse.pricing.versions import current_book
 from meterhouse.settings import Settings
 from meterhouse.warehouse.loading import fresh_pipeline
 from meterhouse.warehouse.lock import warehouse
@@ -109,7 +109,7 @@ def load_partition(settings: Settings, partition: str) -> LoadResult:
         due = [file for file, _ in ledger.to_load(transaction, files, settings.settle_seconds, now)]
     if not due:
         return LoadResult(partition)
-    book = load_price_book(settings.price_overrides_file)
+    book = current_book(settings)
     with _spool_folder(settings) as folder:
         spooled = []
         for file in due:
@@ -130,15 +130,31 @@ def replay_rejects(settings: Settings) -> ReplayResult:
         LandingZoneError: the landing zone cannot be read.
         WarehouseBusyError: the warehouse stayed busy.
     """
-    with session(settings) as transaction:
+    with reading(settings) as transaction:
         before = ledger.files_with_rejects(transaction)
-        ledger.load_again(transaction, (url for url, _, _ in before))
-    for partition in sorted({partition for _, partition, _ in before}):
-        load_partition(settings, partition)
     urls = {url for url, _, _ in before}
+    load_again(settings, {url: partition for url, partition, _ in before})
     with reading(settings) as transaction:
         after = [count for url, _, count in ledger.files_with_rejects(transaction) if url in urls]
     return ReplayResult(len(before), sum(count for _, _, count in before), sum(after))
+
+
+def load_again(settings: Settings, partitions: Mapping[str, str]) -> list[LoadResult]:
+    """Load files once more: what they say and cost now replaces what they said, and each event still counts once.
+
+    A kill at any point leaves files that the next load takes.
+
+    Args:
+        settings: Where the installation lives.
+        partitions: The hour of arrival (`YYYY-MM-DDTHH`) by the file's URL.
+
+    Raises:
+        LandingZoneError: the landing zone cannot be read.
+        WarehouseBusyError: the warehouse stayed busy.
+    """
+    with session(settings) as transaction:
+        ledger.load_again(transaction, partitions)
+    return [load_partition(settings, partition) for partition in sorted(set(partitions.values()))]
 
 
 def _files(settings: Settings, zone: LandingZone, partition: str | None = None) -> list[LandingFile]:

@@ -23,7 +23,7 @@ SEEDS_FOLDER = PROJECT_ROOT / "dbt_project" / "seeds"
 UNIT_PRICE = pl.Decimal(38, 18)
 """USD per single unit."""
 
-_TIME = pl.Datetime("us", "UTC")
+_TIME, _TIME_TEXT = pl.Datetime("us", "UTC"), "%Y-%m-%dT%H:%M:%SZ"
 PRICE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "provider": pl.String,
     "model": pl.String,
@@ -40,6 +40,7 @@ PRICE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "retrieved_at": _TIME,
 }
 """Columns of `PriceBook.prices`."""
+PRICE_KEY = ["provider", "model", "tier", "region", "valid_from", "above_input_tokens", "token_type"]
 _SHEET = ["provider", "model", "tier", "region", "valid_from", "valid_to", "price_version"]
 _PRICE_ENDING = "_unit_price_usd"
 _TOKEN_TYPES = [bucket.token_type for bucket in BUCKETS]
@@ -68,9 +69,18 @@ def load_price_book(overrides_file: Path | None = None, folder: Path = SEEDS_FOL
         ValueError: a row has no readable price or time, or two rows give one price.
         OverridesError: The overrides cannot be read, or something in them is wrong.
     """
-    prices = pl.read_csv(folder / "price_book.csv", infer_schema=False)
+    return shaped(*read_listed(folder), load_overrides(overrides_file))
+
+
+def read_listed(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The listed prices (`PRICE_SCHEMA`) and aliases of a folder, as they stand in its two files.
+
+    Raises:
+        ValueError: a row has no readable price or time, or two rows give one price.
+    """
     aliases = pl.read_csv(folder / "model_aliases.csv", infer_schema=False)
-    return price_book(prices, aliases, load_overrides(overrides_file))
+    prices = listed(pl.read_csv(folder / "price_book.csv", infer_schema=False))
+    return prices, aliases.select("provider", "alias", "model")
 
 
 def price_book(prices: pl.DataFrame, aliases: pl.DataFrame, overrides: Overrides | None = None) -> PriceBook:
@@ -80,12 +90,16 @@ def price_book(prices: pl.DataFrame, aliases: pl.DataFrame, overrides: Overrides
         ValueError: a row has no readable price or time, or two rows give one price.
         OverridesError: An override names a model that no price is known for.
     """
-    typed = _typed(prices)
-    key = ["provider", "model", "tier", "region", "valid_from", "above_input_tokens", "token_type"]
-    doubled = typed.filter(typed.select(key).is_duplicated())
-    if doubled.height:
-        raise ValueError(f"The price book prices {doubled.row(0, named=True)} twice; remove one of the rows.")
-    aliases = aliases.select("provider", "alias", "model")
+    return shaped(listed(prices), aliases.select("provider", "alias", "model"), overrides)
+
+
+def shaped(prices: pl.DataFrame, aliases: pl.DataFrame, overrides: Overrides | None = None) -> PriceBook:
+    """Shape listed prices (`PRICE_SCHEMA`) and aliases for look-up, with the overrides above them.
+
+    Raises:
+        OverridesError: An override names a model that no price is known for.
+    """
+    typed = prices
     if overrides is not None:
         typed, aliases = with_overrides(typed, aliases, overrides)
     sheets = typed.select(_SHEET).unique().sort("valid_from", *_SHEET[:4]).with_row_index("sheet")
@@ -98,6 +112,35 @@ def trimmed(number: Decimal | None) -> Decimal | None:
         return None
     text = f"{number:f}"
     return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def listed(prices: pl.DataFrame) -> pl.DataFrame:
+    """Rows of text as in `price_book.csv`, typed as `PRICE_SCHEMA`.
+
+    Raises:
+        ValueError: a row has no readable price or time, or two rows give one price.
+    """
+    typed = _typed(prices)
+    doubled = typed.filter(typed.select(PRICE_KEY).is_duplicated())
+    if doubled.height:
+        raise ValueError(f"The price book prices {doubled.row(0, named=True)} twice; remove one of the rows.")
+    return typed
+
+
+def as_text(prices: pl.DataFrame) -> pl.DataFrame:
+    """The reverse of `listed`: rows as `price_book.csv` holds them."""
+    return prices.select(
+        pl.col("above_input_tokens").replace(BASE, 0).cast(pl.String)
+        if name == "above_input_tokens"
+        else pl.col(name).cast(pl.String).str.strip_chars_end("0").str.strip_chars_end(".")
+        if name == "unit_price_usd"
+        else pl.when(~pl.col(name).is_in([BEGINNING_OF_TIME, END_OF_TIME]))
+        .then(pl.col(name))
+        .dt.strftime(_TIME_TEXT)
+        if PRICE_SCHEMA[name] == _TIME
+        else pl.col(name)
+        for name in PRICE_SCHEMA
+    )
 
 
 def _typed(prices: pl.DataFrame) -> pl.DataFrame:
@@ -127,7 +170,7 @@ def price_column(token_type: str) -> str:
 
 
 def _time(column: str) -> pl.Expr:
-    return pl.col(column).str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="us", time_zone="UTC")
+    return pl.col(column).str.to_datetime(_TIME_TEXT, time_unit="us", time_zone="UTC")
 
 
 def _price_lists(priced: pl.DataFrame) -> pl.DataFrame:

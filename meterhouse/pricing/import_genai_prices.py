@@ -1,8 +1,9 @@
-"""Development tool that writes the price book seeds from the installed data package `genai-prices` (MIT).
+"""The price book that `genai-prices` (MIT) gives: the installed package, or the table that its project publishes.
 
-Run: `python -m meterhouse.pricing.import_genai_prices`. What belongs here: flattening of that package. What
-does not: reading the seeds (`book.py`). Only what the source says is written: a tier, a cache duration or a
-modality without a price there has no row, and its events stay unpriced.
+Run: `python -m meterhouse.pricing.import_genai_prices` writes the seeds from the package. What belongs here:
+flattening. What does not: reading the seeds (`book.py`), and which of two books holds (`merge.py`). Only what the
+source says is written: a tier, a cache duration or a modality without a price there has no row, and its events stay
+unpriced.
 
 What differs between the source and us is a table here: names of providers, what a model is called where its bill
 leaves parts of its id out, and where a provider charges what another one lists.
@@ -13,7 +14,7 @@ override it takes from the standard sheet of the day, as the source does (contra
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
 from importlib.metadata import version
@@ -29,14 +30,17 @@ from genai_prices.types import (
     ClauseStartsWith,
     ModelInfo,
     ModelPrice,
+    Provider,
     StartDateConstraint,
     TieredPrices,
+    _providers_from_raw,
 )
 
 from meterhouse.pricing.book import SEEDS_FOLDER
 from meterhouse.pricing.models import REGIONAL, model_name
 from meterhouse.pricing.seeds import ALIAS_COLUMNS, PRICE_COLUMNS, Row, write_rows
 
+SOURCE = "genai-prices"
 PROVIDERS = {
     "anthropic": "anthropic",
     "openai": "openai",
@@ -108,9 +112,36 @@ _PER_REQUEST = (
 _NOT_ALL_OUTPUT = "output_reasoning_mtok"
 """Where reasoning has a price of its own, output has no single price: none is written."""
 
-_SOURCES = {source.id: source for source in providers}
 _ENDINGS = {"openai": ("", "-preview"), "anthropic": ("", "-latest")}
 """What providers append to the prefix of a `starts_with` clause to make a real model name."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One state of the source: its providers, and what its rows say of where they are from."""
+
+    providers: list[Provider]
+    version: str
+    retrieved_at: str
+
+    def source(self, provider: str) -> Provider | None:
+        """What it calls one of our providers; None where it has none."""
+        return next((one for one in self.providers if one.id == PROVIDERS[provider]), None)
+
+
+INSTALLED = Release(providers, version("genai-prices"), RETRIEVED_AT)
+
+
+def published_release(table: Any, source_version: str, retrieved_at: str) -> Release:
+    """The release of a table as the project publishes it: the parsed JSON list of providers.
+
+    Raises:
+        ValueError: It is no such table.
+    """
+    found = _providers_from_raw(table)
+    if not any(one.id in PROVIDERS.values() for one in found):
+        raise ValueError("it names none of the providers that are priced here")
+    return Release(found, source_version, retrieved_at)
 
 
 def main(folder: Path = SEEDS_FOLDER) -> None:
@@ -120,26 +151,28 @@ def main(folder: Path = SEEDS_FOLDER) -> None:
     write_rows(folder / "model_aliases.csv", ALIAS_COLUMNS, aliases)
 
 
-def price_rows() -> list[Row]:
-    """Rows of the price book that the installed package gives."""
-    listed = [(provider, *one) for provider in PROVIDERS for one in listed_models(provider)]
+def price_rows(release: Release = INSTALLED) -> list[Row]:
+    """Rows of the price book that a release gives."""
+    listed = [(provider, *one) for provider in PROVIDERS for one in listed_models(provider, release)]
     return [
-        row for provider, name, region, model in listed for row in _model_rows(provider, name, region, model)
+        row
+        for provider, name, region, model in listed
+        for row in _model_rows(provider, name, region, model, release)
     ]
 
 
-def alias_rows() -> list[Row]:
-    """Rows of the aliases that the installed package gives."""
-    listed = [(provider, *one) for provider in PROVIDERS for one in listed_models(provider)]
+def alias_rows(release: Release = INSTALLED) -> list[Row]:
+    """Rows of the aliases that a release gives."""
+    listed = [(provider, *one) for provider in PROVIDERS for one in listed_models(provider, release)]
     return [
         row
         for provider, name, region, model in listed
         if not region
-        for row in _alias_rows(provider, name, model)
+        for row in _alias_rows(provider, name, model, release)
     ]
 
 
-def listed_models(provider: str) -> Iterator[tuple[str, str, ModelInfo]]:
+def listed_models(provider: str, release: Release = INSTALLED) -> Iterator[tuple[str, str, ModelInfo]]:
     """Canonical name, price region and source of each model that one of our providers charges.
 
     Bedrock's ids lose region, vendor and version, as its bill names none of them. Where the source lists a model as
@@ -147,7 +180,10 @@ def listed_models(provider: str) -> Iterator[tuple[str, str, ModelInfo]]:
     source's older names without a vendor are on no bill. A model with a price that no event can say the quantity of, or
     with one by time of day, is left out.
     """
-    own = [model for model in _SOURCES[PROVIDERS[provider]].models if _is_tellable(model)]
+    source = release.source(provider)
+    if source is None:
+        return
+    own = [model for model in source.models if _is_tellable(model)]
     if provider == "aws_bedrock":
         yield from _bedrock_models(own)
     elif provider == "openrouter":
@@ -155,8 +191,9 @@ def listed_models(provider: str) -> Iterator[tuple[str, str, ModelInfo]]:
     else:
         yield from ((model.id.lower(), "", model) for model in own)
     for elsewhere in LISTED_ELSEWHERE.get(provider, ()):
-        for model in _SOURCES[PROVIDERS[elsewhere]].models:
-            if _SOURCES[PROVIDERS[provider]].find_model(model.id) is None:
+        lender = release.source(elsewhere)
+        for model in lender.models if lender is not None else ():
+            if source.find_model(model.id) is None:
                 yield model.id, "", replace(model, price_variants=None)
 
 
@@ -183,7 +220,7 @@ def bare_name(model_id: str) -> str:
     return str(names.select(model_name()).item())
 
 
-def _model_rows(provider: str, name: str, region: str, model: ModelInfo) -> Iterator[Row]:
+def _model_rows(provider: str, name: str, region: str, model: ModelInfo, release: Release) -> Iterator[Row]:
     for tier, context in TIER_CONTEXTS.items():
         starts = _sheet_starts(model, context)
         for start, end in pairwise([*starts, None]):
@@ -191,7 +228,12 @@ def _model_rows(provider: str, name: str, region: str, model: ModelInfo) -> Iter
             sheet = list(
                 _sheet_rows(prices, _AS_TEXT if provider == "google" and name.startswith("gemini-") else ())
             )
-            stamp = _price_version((provider, name, tier, *filter(None, [region])), start, sheet)
+            stamp = (
+                _price_version((provider, name, tier, *filter(None, [region])), start, sheet),
+                SOURCE,
+                release.version,
+                release.retrieved_at,
+            )
             for token_type, above, unit_price in sheet:
                 values = (
                     provider,
@@ -256,25 +298,21 @@ def _plain(unit_price: Decimal) -> str:
     return f"{rounded:f}".rstrip("0").rstrip(".")
 
 
-def _price_version(
-    key: tuple[str, ...], start: date | None, sheet: list[tuple[str, str, str]]
-) -> tuple[str, str, str, str]:
-    """Version (a hash: equal prices keep their version), source, its version, day of retrieval."""
-    content = repr((*key, _day(start), sorted(sheet)))
-    source_version = version("genai-prices")
-    return hashlib.sha256(content.encode()).hexdigest()[:12], "genai-prices", source_version, RETRIEVED_AT
+def _price_version(key: tuple[str, ...], start: date | None, sheet: list[tuple[str, str, str]]) -> str:
+    """A hash: equal prices keep their version."""
+    return hashlib.sha256(repr((*key, _day(start), sorted(sheet))).encode()).hexdigest()[:12]
 
 
 def _day(day: date | None) -> str:
     return "" if day is None else f"{day:%Y-%m-%d}T00:00:00Z"
 
 
-def _alias_rows(provider: str, name: str, model: ModelInfo) -> Iterator[Row]:
+def _alias_rows(provider: str, name: str, model: ModelInfo, release: Release) -> Iterator[Row]:
     """Names that can be listed and that the source itself resolves to the model; every model names itself."""
-    source = _SOURCES[PROVIDERS[provider]]
+    source = release.source(provider)
     listed = () if provider == "aws_bedrock" else _listed_names(model.match, _ENDINGS.get(provider, ("",)))
     for alias in sorted({name, *(alias.lower() for alias in listed)}):
-        found = source.find_model(alias, all_providers=providers)
+        found = source.find_model(alias, all_providers=release.providers) if source is not None else None
         if alias == name or (found is not None and found.id == model.id):
             yield {"provider": provider, "alias": alias, "model": name}
 

@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -79,8 +80,13 @@ def read_table(file: Path) -> tuple[dict[str, Any], str]:
     """
     if file.suffix != ".whl":
         return json.loads(file.read_text(), parse_float=Decimal), "file"
-    with ZipFile(file) as wheel:
-        return json.loads(wheel.read(_TABLE), parse_float=Decimal), file.name.split("-")[1]
+    return table_in_wheel(file.read_bytes(), file.name)
+
+
+def table_in_wheel(content: bytes, name: str) -> tuple[dict[str, Any], str]:
+    """The table and the version of a wheel, of which the file's name tells."""
+    with ZipFile(BytesIO(content)) as wheel:
+        return json.loads(wheel.read(_TABLE), parse_float=Decimal), name.split("-")[1]
 
 
 def price_rows(
@@ -92,6 +98,8 @@ def price_rows(
         for name, prices in sorted(table.items(), key=lambda item: (len(item[0]), item[0]))
         if (match := _KEY.fullmatch(name.lower())) and prices.get("mode") in _PER_TOKEN_MODES
     ]
+    if not found:
+        return
     names = pl.DataFrame({"provider": PROVIDER, "raw_model": [match[2] for match, _ in found]})
     models = with_canonical_model(names, aliases)["canonical_model"]
     seen: set[tuple[str, ...]] = set()

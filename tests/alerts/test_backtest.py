@@ -9,12 +9,13 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from meterhouse.alerts.backtest import _NAMES_IN_MART, backtest, limit_that_fires
+from meterhouse.alerts.backtest import backtest, limit_that_fires
 from meterhouse.alerts.judgement import judge, judge_silence
 from meterhouse.alerts.metrics import EVENT_COLUMNS
 from meterhouse.cli.main import app
 from meterhouse.control.database import session
 from meterhouse.errors import UsageError
+from meterhouse.events.published import NAMES_IN_MART
 from meterhouse.settings import PROJECT_ROOT
 from tests.alerts.world import at, event, frame, incidents, install, rule
 
@@ -41,7 +42,7 @@ def publish(place, events):
     """The published mart with these events, as `fct_transactions` names its columns."""
     place.published_path.parent.mkdir(parents=True)
     rows = frame(events).to_arrow()  # noqa: F841
-    columns = ", ".join(f"{name} as {_NAMES_IN_MART.get(name, name)}" for name in EVENT_COLUMNS)
+    columns = ", ".join(f"{name} as {NAMES_IN_MART.get(name, name)}" for name in EVENT_COLUMNS)
     with duckdb.connect(place.published_path) as marts:
         marts.execute(
             f"create schema marts; create table marts.fct_transactions as select {columns} from rows"
@@ -134,4 +135,4 @@ def test_nothing_published_yet_says_what_to_do(tmp_path):
 def test_the_mart_has_every_column_that_rules_read():
     described = yaml.safe_load((PROJECT_ROOT / "dbt_project/models/marts/fct_transactions.yml").read_text())
     columns = {column["name"] for model in described["models"] for column in model["columns"]}
-    assert {_NAMES_IN_MART.get(name, name) for name in EVENT_COLUMNS} <= columns
+    assert {NAMES_IN_MART.get(name, name) for name in EVENT_COLUMNS} <= columns

@@ -13,7 +13,14 @@ from assets.resources import Installation
 from dlt_sources.registry import PROVIDERS
 from meterhouse.settings import exported
 from meterhouse.warehouse.connections_snapshot import snapshot_connections
-from meterhouse.warehouse.dbt import PROJECT_DIR, dbt_environment, fresh_manifest, target_path
+from meterhouse.warehouse.dbt import (
+    BUILD,
+    PROJECT_DIR,
+    dbt_environment,
+    fresh_manifest,
+    target_path,
+    without_idle_providers,
+)
 from meterhouse.warehouse.lock import warehouse
 
 OWNERS = ["team:data-platform"]
@@ -55,7 +62,8 @@ def build_dbt_assets() -> dg.AssetsDefinition:
     ) -> Iterator[Any]:
         settings = installation.settings()
         with warehouse(settings, "dbt build"), exported(dbt_environment(settings)):
-            yield from dbt.cli(["build"], context=context, target_path=target_path(settings)).stream()
+            scope = [] if context.is_subset else without_idle_providers(settings)
+            yield from dbt.cli([*BUILD, *scope], context=context, target_path=target_path(settings)).stream()
 
     return dbt_models
 

@@ -8,17 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.artifacts.schemas.results import NodeStatus
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt_common.events.base_types import EventMsg
 from filelock import FileLock
 
+from dlt_sources.registry import PROVIDERS
 from meterhouse.errors import MeterhouseError
 from meterhouse.settings import PROJECT_ROOT, Settings, exported
 from meterhouse.warehouse.lock import warehouse
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
+BUILD = ["build", "--exclude-resource-type", "unit_test"]
+"""Seeds, models and the tests of data. Unit tests look at no data: they run with the tests of this project."""
 FAILED = frozenset({NodeStatus.Error, NodeStatus.Fail, NodeStatus.RuntimeErr})
 
 
@@ -28,7 +32,7 @@ class BuildError(MeterhouseError):
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What a build did: nodes by kind (model, test, seed, unit_test)."""
+    """What a build did: nodes by kind (model, test, seed)."""
 
     counts: dict[str, int]
 
@@ -65,14 +69,43 @@ def build(
         BuildError: A model or test failed; what was built before it stays, nothing is published.
         WarehouseBusyError: The warehouse stayed busy.
     """
-    arguments = ["build", "--quiet", *dbt_paths(settings), *(["--full-refresh"] if is_full else [])]
     runner = dbtRunner(callbacks=[_progress(on_node)] if on_node else [])
     with warehouse(settings, "dbt build"), exported(dbt_environment(settings)):
+        scope = ["--full-refresh"] if is_full else without_idle_providers(settings)
+        arguments = [*BUILD, "--quiet", *dbt_paths(settings), *scope]
         try:
             outcome = runner.invoke(arguments)
         finally:
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
     return _result(outcome)
+
+
+def without_idle_providers(settings: Settings) -> list[str]:
+    """Arguments of a whole build that leave out the models of providers that nobody ever pulled.
+
+    Their views are empty, and stay as the last whole build of this very project made them; tests that look at others
+    too are run. The caller holds the warehouse.
+    """
+    if is_whole_build_due(settings) or not settings.warehouse_path.exists():
+        return []
+    with duckdb.connect(settings.warehouse_path, read_only=True) as connection:
+        schemas = {
+            name for (name,) in connection.execute("select schema_name from duckdb_schemas()").fetchall()
+        }
+        views = {name for (name,) in connection.execute("select view_name from duckdb_views()").fetchall()}
+    idle = [
+        name
+        for name in PROVIDERS
+        if f"raw_{name}" not in schemas and any(view.startswith(f"stg_{name}__") for view in views)
+    ]
+    if not idle:
+        return []
+    models = [
+        f"fqn:meterhouse.{place}"
+        for name in idle
+        for place in (f"staging.{name}.*", f"intermediate.int_{name}__*")
+    ]
+    return ["--indirect-selection", "cautious", "--exclude", *models]
 
 
 def _progress(on_node: Callable[[str], None]) -> Callable[[EventMsg], None]:

@@ -14,6 +14,7 @@ import typer
 from meterhouse.cli.output import JsonFlag, errors_in_words, plain, print_json, print_table, say
 from meterhouse.cli.price_updates import diff, list_versions, reprice, update
 from meterhouse.cli.price_words import days, per_unit
+from meterhouse.cli.what_if import what_if
 from meterhouse.pricing.book import trimmed
 from meterhouse.pricing.lookup import sheets_of
 from meterhouse.pricing.overrides_file import Overrides, load_overrides
@@ -179,5 +180,6 @@ def _item(item: dict[str, Any]) -> str:
 
 prices_app.command("update")(update)
 prices_app.command("reprice")(reprice)
+prices_app.command("what-if")(what_if)
 prices_app.command("versions")(list_versions)
 prices_app.command("diff")(diff)

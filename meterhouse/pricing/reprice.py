@@ -5,7 +5,7 @@ What belongs here: the preview in money, and which files it touches. What does n
 the last build.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,7 @@ PRICED_BY = (
 )
 """Fields of an event that its price depends on."""
 _PRICES = [*(bucket.cost_field for bucket in BUCKETS), "cost_usd", "cost_status"]
+_STORED = (*_PRICES, "canonical_model", "file_url")
 _OF_FILES = "file_url in (select unnest($urls))"
 _MODEL = ["provider", "model"]
 _COUNTS = ("event_count", "repriced_count", "newly_priced_count", "newly_unpriced_count")
@@ -72,13 +73,33 @@ def preview(
     """
     compared: list[pl.DataFrame] = []
     urls: set[str] = set()
-    for events in _by_day(settings, *started_between(start, end)):
+    for events in calls_by_day(settings, _STORED, *started_between(start, end)):
         compared.append(_now(events, today, other, now))
         urls |= set(_repriced(events, other).filter("is_changed")["file_url"])
     partitions = _partitions(settings, urls)
-    of_files = _by_day(settings, _OF_FILES, {"urls": list(partitions)}) if partitions else ()
+    of_files = calls_by_day(settings, _STORED, _OF_FILES, {"urls": list(partitions)}) if partitions else ()
     repriced = [_changes(_repriced(events, other)) for events in of_files]
     return Preview(_by_model([*compared, *repriced]), partitions, len(urls) - len(partitions))
+
+
+def calls_by_day(
+    settings: Settings, columns: Iterable[str], condition: str, parameters: Mapping[str, Any]
+) -> Iterator[pl.DataFrame]:
+    """Stored events of a condition on `fct_transactions`, a day's at a time, so that no more than these are in memory.
+
+    Returns:
+        Frames with `PRICED_BY`, `is_batch`, `cost_usd` and the columns asked for, by the names of the event's fields.
+
+    Raises:
+        UsageError: There are no published marts.
+    """
+    wanted = dict.fromkeys([*PRICED_BY, "cost_usd", *columns])
+    days = stored_events(settings, ["event_date"], condition, parameters)["event_date"].unique().sort()
+    for day in days:
+        events = stored_events(
+            settings, wanted, f"event_date = $day and {condition}", {"day": day, **parameters}
+        )
+        yield events.with_columns(is_batch=pl.col("service_tier") == "batch")
 
 
 def reprice(settings: Settings, found: Preview) -> int:
@@ -91,16 +112,6 @@ def reprice(settings: Settings, found: Preview) -> int:
         WarehouseBusyError: The warehouse stayed busy.
     """
     return sum(load.event_count for load in load_again(settings, found.partitions))
-
-
-def _by_day(settings: Settings, condition: str, parameters: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
-    """The stored events of a condition, a day's at a time, so that no more than these are in memory."""
-    columns = [*PRICED_BY, *_PRICES, "canonical_model", "file_url"]
-    days = stored_events(settings, ["event_date"], condition, parameters)["event_date"].unique().sort()
-    for day in days:
-        of_day = {"day": day, **parameters}
-        events = stored_events(settings, columns, f"event_date = $day and {condition}", of_day)
-        yield events.with_columns(is_batch=pl.col("service_tier") == "batch")
 
 
 def _partitions(settings: Settings, urls: set[str]) -> dict[str, str]:

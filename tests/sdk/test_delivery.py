@@ -219,9 +219,11 @@ def test_a_forked_child_writes_its_own_events_and_never_those_of_its_parent(land
             os._exit(0 if flush(10) and stats()["metered"] == 1 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert [event["provider"] for event in read_events(landing.path)] == ["child"]
+    meter(provider="parent", model="m", customer="acme")
     events = landing.events()
-    assert sorted(event["provider"] for event in events) == ["child", "parent"]
+    assert sorted(event["provider"] for event in events) == ["child", "parent", "parent"]
     assert {event["customer"] for event in events} == {"acme"}
+    assert len({event["event_id"][-12:] for event in events}) == 3
     producers = {file.name.rsplit("-", 6)[1] for file in landing.path.rglob("*.jsonl.gz")}
     assert producers == {str(os.getpid()), str(child)}
 

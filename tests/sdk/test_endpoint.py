@@ -289,4 +289,4 @@ def test_without_a_key_the_log_says_which_setting_is_missing(landing, caplog, mo
 
 def test_the_key_stands_in_no_text_of_the_settings(landing):
     configure(url="http://127.0.0.1:1", api_key=KEY)
-    assert KEY not in repr(meterhouse_sdk.metering.settings())
+    assert KEY not in repr(meterhouse_sdk.process.settings())

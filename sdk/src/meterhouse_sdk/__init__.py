@@ -7,7 +7,8 @@ from meterhouse_sdk.batches import meter_batch_results
 from meterhouse_sdk.context import AttributedThreadPoolExecutor, attribute, carry
 from meterhouse_sdk.langchain_calls import langchain_handler
 from meterhouse_sdk.litellm_calls import litellm_logger
-from meterhouse_sdk.metering import configure, flush, meter, outcome, stats
+from meterhouse_sdk.metering import meter, outcome
+from meterhouse_sdk.process import configure, flush, stats
 from meterhouse_sdk.tools import tool
 from meterhouse_sdk.wrapping import wrap
 

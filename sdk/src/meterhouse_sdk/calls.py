@@ -5,7 +5,6 @@ does not: where a provider's answer says it (`openai_answers.py`, `anthropic_ans
 are hooked (`wrapping.py`).
 """
 
-import json
 import re
 import threading
 import time
@@ -15,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Optional, Protocol
 
 from meterhouse_sdk import context, metering, prompts, trouble
+from meterhouse_sdk.fields import json_text
 from meterhouse_sdk.looking import look
 from meterhouse_sdk.usage import Quantities, UndecidableError, Usage
 
@@ -147,7 +147,7 @@ def usage_fields(endpoint: Endpoint, provider: str, answer: Answer) -> dict[str,
             quantities = {**answer.quantities, **endpoint.quantities(answer.usage)}
         except UndecidableError as error:
             trouble.note("undecided", f"{provider}: {error}", f"Usage of {provider} left unknown: {error}.")
-    return {"usage_raw": json.dumps(answer.usage, default=str), **quantities}
+    return {"usage_raw": json_text(answer.usage), **quantities}
 
 
 def error_fields(error: BaseException) -> dict[str, Any]:

@@ -33,7 +33,8 @@ def current() -> Mapping[str, Any]:
     attribution = _current.get()
     if "trace_id" in attribution:
         return attribution
-    return {**_opentelemetry_ids(), **attribution}
+    ids = _opentelemetry_ids()
+    return {**ids, **attribution} if ids else attribution
 
 
 def merge(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,6 +46,17 @@ def merge(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
     else:
         merged.pop("metadata", None)
     return merged
+
+
+def overlaid(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Layers of attribution as `merge` overlays them, outermost first; in what comes out None may stand for nothing."""
+    overlay: dict[str, Any] = {}
+    for layer in layers:
+        if "metadata" in layer and "metadata" in overlay:
+            overlay = merge(overlay, layer)
+        else:
+            overlay.update(layer)
+    return overlay
 
 
 class attribute:  # noqa: N801

@@ -1,38 +1,25 @@
 """Delivery: a bounded queue in memory, and one background thread that sends batches until they are taken.
 
-What belongs here: queueing, batching, retrying, counting, and saying what was lost. What does not: where a
-batch goes (a `Transport`: `endpoint.py`, `landing.py`), and how it waits on disk (`spool.py`). Every event
-put in is at any time exactly one of sent, rejected, pending, spooled or dropped. An outcome is one of them here, in
-batches of its own.
+What belongs here: queueing, retrying and counting. What does not: handing a batch over and saying what was lost
+(`courier.py`), and how it waits on disk (`spool.py`). Every event put in is at any time exactly one of sent,
+rejected, pending, spooled or dropped. An outcome is one of them here, in batches of its own.
 """
 
-import json
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
-from typing import Any, Optional
+from collections.abc import Sequence
+from typing import Optional
 
 from meterhouse_sdk import trouble
 from meterhouse_sdk.config import Config
-from meterhouse_sdk.ids import uuid7
+from meterhouse_sdk.courier import Courier, Event, kind_of
 from meterhouse_sdk.pauses import Pauses
 from meterhouse_sdk.spool import Spool
-from meterhouse_sdk.transport import (
-    EVENTS,
-    OUTCOMES,
-    Batch,
-    Refusal,
-    RefusedBatchError,
-    TooLargeError,
-    Transport,
-)
+from meterhouse_sdk.transport import EVENTS, OUTCOMES, Batch, Transport
 
 _OTHERS_REPLAY_SECONDS = 5.0
 """When another process is replaying the spool, look again after this long."""
-
-Event = Mapping[str, Any]
 
 
 class Sender:
@@ -43,7 +30,8 @@ class Sender:
     """
 
     def __init__(self, transport: Optional[Transport], spool: Optional[Spool], config: Config) -> None:
-        self._transport = transport
+        self._courier = Courier(transport, spool, config.on_drop)
+        self._has_destination = transport is not None
         self._spool = spool
         self._config = config
         # Reentrant, as the garbage collector may end a dropped stream, and so meter it, while this thread
@@ -100,17 +88,19 @@ class Sender:
             self._taken += len(self._queue)
             self._queue.clear()
             self._in_hand = ()
-            by_kind = ([event for event in left if _kind(event) == kind] for kind in (EVENTS, OUTCOMES))
+            by_kind = ([event for event in left if kind_of(event) == kind] for kind in (EVENTS, OUTCOMES))
             lost = [
                 event
                 for events in by_kind
-                if events and not self._is_spooled(self._batch(events))
+                if events and not self._is_spooled(self._courier.batch(events))
                 for event in events
             ]
             self._dropped += len(lost)
             self._settled.notify_all()
         if lost:
-            self._report_lost(lost, f"the {self._title} could not be reached within {timeout_seconds:g} s")
+            self._report_lost(
+                lost, f"the {self._courier.title} could not be reached within {timeout_seconds:g} s"
+            )
 
     def close(self, timeout_seconds: float) -> None:
         """Drain, then end the thread."""
@@ -132,10 +122,6 @@ class Sender:
             }
             return {"metered": sum(counts.values()), **counts}
 
-    @property
-    def _title(self) -> str:
-        return self._transport.title if self._transport else "metering endpoint"
-
     def _enqueue(self, event: Event) -> None:
         if not self._queue:
             self._waiting_since = time.monotonic()
@@ -144,12 +130,12 @@ class Sender:
             self._wake.notify_all()
 
     def _refusal(self) -> Optional[str]:
-        if self._transport is None:
+        if not self._has_destination:
             return "metering has nowhere to send to: set METERHOUSE_URL and METERHOUSE_API_KEY, or call configure()"
         if self._is_closed:
             return "metering was configured anew"
         if len(self._queue) + len(self._in_hand) >= self._config.max_pending:
-            return f"{self._config.max_pending} events are already waiting for the {self._title}"
+            return f"{self._config.max_pending} events are already waiting for the {self._courier.title}"
         return None
 
     def _run(self) -> None:
@@ -166,9 +152,9 @@ class Sender:
                 self._replay_one()
 
     def _take(self) -> Sequence[Event]:
-        kind = _kind(self._queue[0])
+        kind = kind_of(self._queue[0])
         taken: list[Event] = []
-        while self._queue and len(taken) < self._config.batch_size and _kind(self._queue[0]) == kind:
+        while self._queue and len(taken) < self._config.batch_size and kind_of(self._queue[0]) == kind:
             taken.append(self._queue.popleft())
         self._in_hand = taken
         self._taken += len(taken)
@@ -195,12 +181,12 @@ class Sender:
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _deliver(self, events: Sequence[Event]) -> None:
-        batch = self._batch(events)
+        batch = self._courier.batch(events)
         if not self._pauses.are_over() and self._is_settled_by_spooling(events, batch):
             return
         while self._in_hand is events:
             try:
-                refused = self._send(batch)
+                refused = self._courier.send(batch)
             except Exception as error:
                 self._say_waiting(error)
                 self._pauses.begin(error)
@@ -220,7 +206,7 @@ class Sender:
                 self._next_replay = time.monotonic() + _OTHERS_REPLAY_SECONDS
                 return
             try:
-                refused = self._send(batch)
+                refused = self._courier.send(batch)
             except Exception as error:
                 self._pauses.begin(error)
                 return
@@ -230,34 +216,6 @@ class Sender:
             self._sent += max(0, own - refused)
             self._rejected += min(own, refused)
         self._say_recovered()
-
-    def _send(self, batch: Batch) -> int:
-        """Hand a batch over, in parts where it is too large; the number of events refused for good."""
-        assert self._transport is not None
-        try:
-            refusals = self._transport.send(batch)
-        except TooLargeError as error:
-            if batch.event_count > 1:
-                return sum(self._send(part) for part in _halves(batch))
-            refusals = [Refusal(0, str(error))]
-            self._put_aside(batch)
-        except RefusedBatchError as error:
-            refusals = [Refusal(index, str(error)) for index in range(batch.event_count)]
-            self._put_aside(batch)
-        if refusals:
-            lines = batch.lines.splitlines()
-            for refusal in refusals:
-                self._report(
-                    "rejected",
-                    [json.loads(lines[refusal.index])],
-                    f"the {self._title} rejected: {refusal.reason}",
-                )
-        return len(refusals)
-
-    def _put_aside(self, batch: Batch) -> None:
-        with trouble.kept_from_caller("putting a refused batch aside"):
-            if self._spool is not None:
-                self._spool.keep_refused(batch)
 
     def _is_settled_by_spooling(self, events: Sequence[Event], batch: Batch) -> bool:
         with self._lock:
@@ -298,52 +256,16 @@ class Sender:
         with self._lock:
             self._wake.wait(max(0.0, seconds))
 
-    def _batch(self, events: Sequence[Event]) -> Batch:
-        assert self._transport is not None
-        lines = _lines(events, self._transport.stamps_arrival)
-        return Batch(uuid7(), lines, len(events), _kind(events[0]) if events else EVENTS)
-
     def _say_waiting(self, error: Exception) -> None:
         if self._pauses.tries == 0:
             trouble.log.warning(
                 "The %s does not take events: %s: %s. They wait and are tried again.",
-                *(self._title, type(error).__name__, error),
+                *(self._courier.title, type(error).__name__, error),
             )
 
     def _say_recovered(self) -> None:
         if self._pauses.end():
-            trouble.log.warning("The %s takes events again; those that waited are sent.", self._title)
+            trouble.log.warning("The %s takes events again; those that waited are sent.", self._courier.title)
 
     def _report_lost(self, events: Sequence[Event], reason: str) -> None:
-        self._report("dropped", events, reason)
-
-    def _report(self, kind: str, events: Sequence[Event], reason: str) -> None:
-        what = "lost" if kind == "dropped" else kind
-        trouble.note(
-            kind, reason, f"Metering events are {what}: {reason}. stats() counts them, on_drop receives them."
-        )
-        if self._config.on_drop is None:
-            return
-        for event in events:
-            with trouble.kept_from_caller("telling on_drop"):
-                self._config.on_drop(event, reason)
-
-
-def _kind(event: Event) -> str:
-    return OUTCOMES if "outcome_id" in event else EVENTS
-
-
-def _halves(batch: Batch) -> list[Batch]:
-    lines = batch.lines.splitlines(keepends=True)
-    middle = len(lines) // 2
-    return [
-        Batch(f"{batch.batch_id}-{name}", b"".join(part), len(part), batch.kind)
-        for name, part in (("a", lines[:middle]), ("b", lines[middle:]))
-    ]
-
-
-def _lines(events: Sequence[Event], is_stamped: bool) -> bytes:
-    stamp = (
-        {"received_at": datetime.now(timezone.utc).isoformat(timespec="microseconds")} if is_stamped else {}
-    )
-    return "".join(json.dumps({**event, **stamp}) + "\n" for event in events).encode()
+        self._courier.report("dropped", events, reason)

@@ -88,6 +88,9 @@ OUTCOME_KINDS: dict[str, str] = {
 
 Json = Union[str, int, float, bool]
 
+json_text = json.JSONEncoder(default=str).encode
+"""JSON of a value, with what JSON does not know as text."""
+
 
 def clean(fields: Mapping[str, Any], kinds: Mapping[str, str] = FIELD_KINDS) -> dict[str, Json]:
     """The event, or another record, as written: fields of these kinds converted, others under `metadata`, no nulls.
@@ -101,7 +104,9 @@ def clean(fields: Mapping[str, Any], kinds: Mapping[str, str] = FIELD_KINDS) -> 
         if value is None:
             continue
         kind = kinds.get(name)
-        if kind is None:
+        if type(value) is str and kind is not None:
+            event[name] = _text(value)
+        elif kind is None:
             trouble.note("unknown_fields", name, f"{name!r} is no field of an event: kept under metadata.")
             metadata[name] = value
         elif name == "metadata" and isinstance(value, Mapping):
@@ -118,18 +123,21 @@ def clean(fields: Mapping[str, Any], kinds: Mapping[str, str] = FIELD_KINDS) -> 
 def _convert(kind: str, value: Any) -> Json:
     if isinstance(value, Enum):
         value = value.value
-    if isinstance(value, str):
-        return _text(value)
     if kind in ("count", "flag") and isinstance(value, int) and value.bit_length() < 64:
         return value
+    if isinstance(value, str):
+        return _text(value)
     if kind == "timestamp" and isinstance(value, datetime):
-        return value.astimezone(timezone.utc).isoformat(timespec="microseconds")
+        moment = value if value.tzinfo is timezone.utc else value.astimezone(timezone.utc)
+        return moment.isoformat(timespec="microseconds")
     if kind == "json":
-        return json.dumps(value, default=str)
+        return json_text(value)
     return _plain_number(value) if isinstance(value, (float, Decimal)) else _text(str(value))
 
 
 def _flat(value: Any) -> Json:
+    if type(value) is str:
+        return _text(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -137,7 +145,7 @@ def _flat(value: Any) -> Json:
     if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, (Mapping, list, tuple)):
-        return json.dumps(value, default=str)
+        return json_text(value)
     if isinstance(value, (str, Enum, datetime, Decimal, UUID)):
         return _convert("timestamp" if isinstance(value, datetime) else "text", value)
     return _text(str(value))

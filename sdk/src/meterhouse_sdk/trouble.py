@@ -4,11 +4,10 @@ What belongs here: the log, the counters, and the guard around our code that run
 What does not: what became of events (`delivery.py` counts those).
 """
 
-import contextlib
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from typing import Any, Optional
 
 log = logging.getLogger("meterhouse_sdk")
 
@@ -40,17 +39,27 @@ def count(kind: str) -> None:
         _counts[kind] += 1
 
 
-@contextlib.contextmanager
-def kept_from_caller(place: str) -> Iterator[None]:
+class kept_from_caller:  # noqa: N801
     """Run our code inside a caller's call: what it raises is counted, logged once, and goes no further."""
-    try:
-        yield
-    except Exception as error:
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], traceback: Any) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        reason = f"{type(error).__name__}: {error}"
         note(
             "failed",
-            place,
-            f"Metering failed while {place}: {type(error).__name__}: {error}. The call itself is unaffected.",
+            self._place,
+            f"Metering failed while {self._place}: {reason}. The call itself is unaffected.",
         )
+        return True
 
 
 def counts() -> dict[str, int]:

@@ -14,8 +14,8 @@ from meterhouse_sdk import (
     anthropic_answers,
     bedrock_answers,
     google_answers,
-    metering,
     openai_answers,
+    process,
     streams,
     trouble,
 )
@@ -103,16 +103,17 @@ def _ask_for_stream_usage(path: str, options: dict[str, Any]) -> None:
     body = options.get("body")
     if path != "/chat/completions" or not isinstance(body, Mapping) or not body.get("stream"):
         return
-    if metering.settings().is_stream_usage_asked:
+    if process.settings().is_stream_usage_asked:
         stream_options = {"include_usage": True, **(body.get("stream_options") or {})}
         options["body"] = {**body, "stream_options": stream_options}
 
 
 def _conclude_post(call: Call, answer: Any) -> Any:
     reader = call.endpoint.stream_reader
-    if reader is not None and hasattr(answer, "_iterator"):
+    is_parsed = hasattr(type(answer), "model_dump")  # Asking it for attributes it has not is slow.
+    if not is_parsed and reader is not None and hasattr(answer, "_iterator"):
         streams.watch_stream(answer, call, reader())
-    elif hasattr(answer, "http_response"):
+    elif not is_parsed and hasattr(answer, "http_response"):
         call.succeed(_read_raw(call.endpoint, answer.http_response))
     else:
         call.answer_came(answer)

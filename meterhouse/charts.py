@@ -71,8 +71,9 @@ def biggest(points: Sequence[Point]) -> list[str]:
 def _daily_costs(points: tuple[Point, ...], first_day: date, last_day: date, title: str) -> str:
     names = biggest(points)
     days = [(first_day + timedelta(days=day)).isoformat() for day in range((last_day - first_day).days + 1)]
+    places = {name: place for place, name in enumerate(names)}
     values: list[dict[str, Any]] = [
-        {"day": day.isoformat(), "series": name if name in names else OTHERS, "usd": float(usd)}
+        {"day": day.isoformat(), "place": places.get(name, len(names) - 1), "usd": float(usd)}
         for day, name, usd in points
     ]
     chart = (
@@ -82,15 +83,24 @@ def _daily_costs(points: tuple[Point, ...], first_day: date, last_day: date, tit
             x=alt.X(
                 "day:O",
                 scale=alt.Scale(domain=days),
-                axis=alt.Axis(title=None, labelOverlap=True, labelAngle=0, ticks=False),
+                axis=alt.Axis(
+                    title=None,
+                    labelOverlap="greedy",
+                    labelSeparation=24,
+                    labelAngle=0,
+                    labelPadding=8,
+                    ticks=False,
+                ),
             ),
             y=alt.Y("sum(usd):Q", axis=alt.Axis(title="USD", tickCount=4, domain=False, ticks=False)),
             color=alt.Color(
-                "series:N",
-                scale=alt.Scale(domain=names, range=[_colour(i) for i in range(len(names))]),
+                "place:N",
+                scale=alt.Scale(
+                    domain=list(range(len(names))), range=[_colour(i) for i in range(len(names))]
+                ),
                 legend=None,
             ),
-            order=alt.Order("series:N"),
+            order=alt.Order("place:O"),
         )
         .properties(width=_WIDTH, height=_HEIGHT, background="transparent", description=title)
         .configure(font=_FONT)

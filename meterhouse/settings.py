@@ -77,7 +77,10 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = Field(default=None, description="Its password.")
     email_from: str | None = Field(default=None, description="Sender of the channel `email`.")
     email_to: str | None = Field(default=None, description="Its recipients, comma separated.")
-    console_url: str = Field(default="http://127.0.0.1:3000", description="Where links in messages point.")
+    console_url: str = Field(default="http://127.0.0.1:8788", description="Where links in messages point.")
+    dagster_url: str = Field(
+        default="http://127.0.0.1:3000", description="Where the console finds the Dagster web UI."
+    )
     settle_seconds: float = Field(
         default=120.0, description="How long a broken event file may still be arriving."
     )

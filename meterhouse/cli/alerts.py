@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import polars as pl
 import typer
-from sqlalchemy import select
 
 from meterhouse.alerts.backtest import Backtest, backtest, limit_that_fires
 from meterhouse.alerts.delivery.channels import CHANNELS, open_channel
 from meterhouse.alerts.delivery.contract import DeliveryError
+from meterhouse.alerts.overview import newest_incidents
 from meterhouse.alerts.rules import Rule
 from meterhouse.alerts.rules_file import json_schema, load_rules
 from meterhouse.alerts.wording import group_text, plain_number, trial_message
@@ -27,8 +27,6 @@ from meterhouse.cli.output import (
     progress,
     say,
 )
-from meterhouse.control.database import reading
-from meterhouse.control.tables import IncidentRow, OutboxRow
 from meterhouse.errors import MeterhouseError, UsageError
 from meterhouse.settings import Settings
 
@@ -88,7 +86,7 @@ def list_command(
     as_json: JsonFlag = False,
 ) -> None:
     """Incidents, newest first, and what became of their messages."""
-    found = _incidents(Settings(), limit)
+    found = newest_incidents(Settings(), limit)
     if as_json:
         print_json(found)
         return
@@ -203,41 +201,3 @@ def _by_day(run: Backtest) -> pl.DataFrame:
 def _interval(rule: Rule, row: dict[str, Any]) -> dict[str, Any]:
     names = ("severity", "fired_at", "resolved_at", "value", "limit", "first_event_id")
     return {"rule": rule.name, "group": json.loads(row["group"])} | {name: row[name] for name in names}
-
-
-def _incidents(settings: Settings, limit: int) -> list[dict[str, Any]]:
-    with reading(settings) as transaction:
-        rows = list(
-            transaction.scalars(
-                select(IncidentRow).order_by(IncidentRow.fired_at.desc(), IncidentRow.id).limit(limit)
-            )
-        )
-        ids = [row.id for row in rows]
-        messages = list(
-            transaction.scalars(
-                select(OutboxRow).where(OutboxRow.incident_id.in_(ids)).order_by(OutboxRow.id)
-            )
-        )
-    return [
-        {
-            "id": row.id,
-            "rule": row.rule,
-            "group": json.loads(row.group_key),
-            "severity": row.severity,
-            "status": row.status,
-            "is_shadow": row.is_shadow,
-            "value": row.value,
-            "limit": row.limit,
-            "fired_at": row.fired_at,
-            "resolved_at": row.resolved_at,
-            "first_event_id": row.first_event_id,
-            "trace_id": row.trace_id,
-            "messages": [_message(message) for message in messages if message.incident_id == row.id],
-        }
-        for row in rows
-    ]
-
-
-def _message(row: OutboxRow) -> dict[str, Any]:
-    names = ("event", "channel", "status", "attempt_count", "sent_at", "last_error")
-    return {name: getattr(row, name) for name in names}

@@ -1,5 +1,6 @@
 """`meterhouse console`: the web pages alone, until Ctrl-C, and who may log in to them."""
 
+import signal
 from typing import Annotated
 
 import typer
@@ -52,6 +53,7 @@ def console(
         )
     app = build_app(settings, asks_log_in, https)
     say(f"Console: http://{host}:{port} (Ctrl-C ends it)")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     uvicorn.run(
         app,
         host=host,

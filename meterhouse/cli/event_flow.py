@@ -6,17 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-import requests
 import typer
-from uuid_utils import uuid7
 
 from meterhouse.cli.output import JsonFlag, errors_in_words, print_json, print_table, progress, rfc3339, say
-from meterhouse.errors import MeterhouseError, UsageError
 from meterhouse.events.landing import LandingFile, LandingZone, list_files, open_landing_zone
 from meterhouse.events.load import replay_rejects
 from meterhouse.events.reader import read_landing_file
-from meterhouse.gateway import keys
-from meterhouse.gateway.keys import Scope
+from meterhouse.gateway.trial import send_test_event
 from meterhouse.settings import Settings
 
 _SHOWN = (
@@ -30,11 +26,6 @@ _SHOWN = (
     "output_tokens",
 )
 _POLL_SECONDS = 1.0
-_TIMEOUT_SECONDS = 30
-
-
-class GatewayError(MeterhouseError):
-    """The metering endpoint did not take an event; never holds a key."""
 
 
 @errors_in_words()
@@ -89,71 +80,18 @@ def send_test(
     is_json: JsonFlag = False,
 ) -> None:
     """Send one test event (a tool call that costs nothing) through the metering endpoint, and say how it went."""
-    settings = Settings()
-    address = (url or settings.gateway_url).rstrip("/")
-    key = keys.copy(settings, key_name or _only_key(settings)).key
-    event = {
-        "event_id": f"send-test-{uuid7()}",
-        "source": "http",
-        "provider": "meterhouse",
-        "operation": "tool",
-        "model": "send-test",
-        "outcome": "ok",
-        "environment": "test",
-        "started_at": rfc3339(datetime.now(UTC)),
-    }
-    began = time.perf_counter()
-    answer = _sent(address, key, event)
+    sent = send_test_event(Settings(), url, key_name)
     result = {
-        "event_id": event["event_id"],
-        "status": answer["status"],
-        "url": address,
-        "milliseconds": round((time.perf_counter() - began) * 1000),
+        "event_id": sent.event_id,
+        "status": sent.status,
+        "url": sent.url,
+        "milliseconds": sent.milliseconds,
     }
     if is_json:
         print_json(result)
     else:
         print_table(tuple(result), [tuple(result.values())])
         say("It is on disk. `meterhouse events tail` shows it; the next build brings it into the marts.")
-
-
-def _sent(address: str, key: str | None, event: dict[str, str]) -> dict[str, Any]:
-    try:
-        answer = requests.post(
-            f"{address}/v1/events",
-            json=event,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=_TIMEOUT_SECONDS,
-        )
-    except requests.RequestException as error:
-        raise GatewayError(
-            f"The metering endpoint {address} cannot be reached ({type(error).__name__}).",
-            "Start it with `meterhouse up` or `meterhouse gateway`, or set METERHOUSE_GATEWAY_URL.",
-        ) from None
-    try:
-        content: dict[str, Any] = answer.json()
-    except ValueError:
-        content = {}
-    if answer.status_code != requests.codes.ok or "status" not in content:
-        raise GatewayError(
-            f"{address} answered {answer.status_code}: {content.get('detail', 'no metering endpoint')}",
-            "`meterhouse doctor` looks at the endpoint and its keys.",
-        )
-    return content
-
-
-def _only_key(settings: Settings) -> str:
-    writing = [
-        one.name for one in keys.overview(settings) if one.revoked_at is None and Scope.WRITE in one.scopes
-    ]
-    if len(writing) != 1:
-        raise UsageError(
-            "There is no key that may write."
-            if not writing
-            else f"There are several keys: {', '.join(writing)}.",
-            "Make one with `meterhouse keys create NAME`." if not writing else "Name one with --key.",
-        )
-    return writing[0]
 
 
 def _events(zone: LandingZone, file: LandingFile, settings: Settings) -> Iterator[dict[str, Any]]:

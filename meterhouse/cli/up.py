@@ -1,4 +1,4 @@
-"""`meterhouse up`: the Dagster web UI and daemon and the metering endpoint together, until Ctrl-C."""
+"""`meterhouse up`: the Dagster web UI and daemon, the metering endpoint and the console together, until Ctrl-C."""
 
 import shutil
 import signal
@@ -18,8 +18,9 @@ _POLL_SECONDS = 0.5
 def up(
     ui_port: Annotated[int, typer.Option(help="Port of the Dagster web UI.")] = 3000,
     gateway_port: Annotated[int, typer.Option(help="Port of the metering endpoint.")] = 8787,
+    console_port: Annotated[int, typer.Option(help="Port of the console.")] = 8788,
 ) -> None:
-    """Start the Dagster web UI and daemon and the metering endpoint, until Ctrl-C.
+    """Start the Dagster web UI and daemon, the metering endpoint and the console, until Ctrl-C.
 
     Schedules pull providers, sensors load events and judge alert rules.
     """
@@ -29,12 +30,15 @@ def up(
         "--workspace", str(PROJECT_ROOT / "workspace.yaml"),
         "--host", "127.0.0.1", "--port", str(ui_port),
     ]  # fmt: skip
-    gateway = [sys.executable, "-m", "meterhouse.cli.main", "gateway", "--port", str(gateway_port)]
+    gateway, console = (
+        [sys.executable, "-m", "meterhouse.cli.main", command, "--port", str(port)]
+        for command, port in (("gateway", gateway_port), ("console", console_port))
+    )
     typer.echo(f"Dagster: http://127.0.0.1:{ui_port} (Ctrl-C ends it)", err=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     environment = dagster_environment(settings)
-    started = [_start(command, environment) for command in (dagster, gateway)]
+    started = [_start(command, environment) for command in (dagster, gateway, console)]
     is_asked_to_end = False
     try:
         while all(process.poll() is None for process in started):

@@ -23,7 +23,17 @@ from starlette.types import Scope
 
 from dlt_sources.contract import ProviderError
 from meterhouse import charts
-from meterhouse.console import connections, entrance
+from meterhouse.console import (
+    alerts,
+    connections,
+    costs,
+    entrance,
+    health,
+    integrations,
+    rejects,
+    traces,
+    transactions,
+)
 from meterhouse.console.jobs import Jobs
 from meterhouse.console.render import STATIC
 from meterhouse.console.security import SecurityHeaders, session_key
@@ -33,7 +43,7 @@ from meterhouse.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost")
 _SESSION_SECONDS = 12 * 60 * 60
-_AREAS = (connections, entrance)
+_AREAS = (connections, integrations, costs, transactions, traces, rejects, alerts, health, entrance)
 
 logger = logging.getLogger(__name__)
 

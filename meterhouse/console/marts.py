@@ -13,6 +13,8 @@ import duckdb
 from meterhouse.report import NothingPublishedError
 from meterhouse.settings import Settings
 
+_ROWS_AT_ONCE = 2_000
+
 Row = dict[str, Any]
 
 
@@ -51,3 +53,15 @@ def published_at(settings: Settings) -> datetime | None:
         return datetime.fromtimestamp(settings.published_path.stat().st_mtime, UTC)
     except FileNotFoundError:
         return None
+
+
+def streamed(settings: Settings, sql: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query one by one, for results of any size.
+
+    Raises:
+        NothingPublishedError: Nothing is published yet.
+    """
+    with opened(settings) as marts:
+        cursor = marts.execute(sql, dict(parameters))
+        while found := cursor.fetchmany(_ROWS_AT_ONCE):
+            yield from found

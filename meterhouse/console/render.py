@@ -21,6 +21,7 @@ from meterhouse.report import usd
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
+_SECOND, _MINUTE = 1_000, 60_000
 _CODE = re.compile("`([^`]+)`")
 
 
@@ -58,7 +59,7 @@ def _environment() -> Environment:
         "dash": lambda value: "–" if value is None or value == "" else value,
         "prose": _prose,
         "pretty_json": _pretty_json,
-        "bare": lambda value: f"{value.normalize():f}",
+        "duration": _duration,
     }
     environment.globals |= {"query": _query, "version": _version()}
     return environment
@@ -72,6 +73,18 @@ def _number(value: Decimal | int | None) -> str:
     if value is None:
         return "–"
     return f"{value.normalize():,f}" if isinstance(value, Decimal) else f"{value:,}"
+
+
+def _duration(milliseconds: int | None) -> str:
+    """A time span in words: milliseconds below a second, then seconds, then minutes or hours."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < _SECOND:
+        return f"{milliseconds} ms"
+    if milliseconds < _MINUTE:
+        return f"{milliseconds / _SECOND:.1f} s"
+    minutes = round(milliseconds / _MINUTE)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 def _moment(value: datetime | None) -> Markup | str:

@@ -61,7 +61,7 @@ def test_a_fired_and_a_resolved_message_say_all_there_is_to_know(tmp_path):
         "Trace: trace-e0",
         f"Alert {incident.id}",
         "Next: ",
-        "<http://127.0.0.1:3000|",
+        "<http://127.0.0.1:8788|",
     ):
         assert words in fired
     assert "critical alert resolved" in resolved
@@ -80,8 +80,8 @@ def test_what_users_supply_can_neither_mention_nor_format_nor_break_lines(tmp_pa
     for block in body["blocks"]:
         for part in [block.get("text"), *block.get("fields", []), *block.get("elements", [])]:
             if part and part["type"] == "mrkdwn":
-                assert part["text"] == "<http://127.0.0.1:3000|Open Meterhouse>"
-    ours = "<http://127.0.0.1:3000|Open Meterhouse>"
+                assert part["text"] == "<http://127.0.0.1:8788|Open Meterhouse>"
+    ours = "<http://127.0.0.1:8788|Open Meterhouse>"
     for text in strings(body):
         assert len(text) <= 2000
         assert not set("\n\x00\u202e") & set(text)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,12 +39,13 @@ def settings(tmp_path: Path, sandbox: Sandbox) -> Settings:
 @pytest.fixture
 def daemon(settings: Settings, tmp_path: Path) -> Iterator[Path]:
     """`dagster dev` as `meterhouse up` starts it; yields its log."""
-    with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
-        ports = [str(one.getsockname()[1]) for one in (free, other)]
+    with ExitStack() as held:
+        free = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        ports = [str(one.getsockname()[1]) for one in free]
     log = tmp_path / "dagster.log"
     command = [
         *(sys.executable, "-m", "tests.killing", "-", "-", "1"),
-        *("up", "--ui-port", ports[0], "--gateway-port", ports[1]),
+        *("up", "--ui-port", ports[0], "--gateway-port", ports[1], "--console-port", ports[2]),
     ]
     with log.open("w") as output:
         process = subprocess.Popen(

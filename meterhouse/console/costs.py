@@ -1,0 +1,147 @@
+"""The page of costs: what was billed, who caused it, and why billed and metered differ.
+
+Its numbers are those of `meterhouse report`. What belongs here: periods, comparison, layout.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from meterhouse import charts
+from meterhouse.console import marts
+from meterhouse.console.downloads import csv_response
+from meterhouse.console.render import drawn
+from meterhouse.console.web import Visit, page
+from meterhouse.errors import UsageError
+from meterhouse.report import CAUSES, DIMENSIONS, build_report
+
+_PRESETS = (7, 30, 90, 365)
+_DAYS = 30
+_AMOUNTS = ("billed", "attributed", "metered", "provisional")
+_ROWS_SHOWN = 200
+_DAILY = """
+    select spend_date, provider, sum(coalesce(billed_cost_usd, estimated_usd)) as usd
+    from marts.rpt_daily_spend
+    where spend_date between $first and $last
+    group by all
+    having usd is not null
+    order by all
+"""
+
+
+@dataclass(frozen=True)
+class Period:
+    """Whole UTC days, both ends inclusive."""
+
+    first: date
+    last: date
+
+    @property
+    def before(self) -> "Period":
+        """As many days, right before."""
+        return Period(
+            self.first - (self.last - self.first) - timedelta(days=1), self.first - timedelta(days=1)
+        )
+
+
+def routes() -> list[Route]:
+    """The page, and its table as CSV."""
+    return [page("/costs", _costs), page("/costs.csv", _download)]
+
+
+def period_of(visit: Visit, days: int = _DAYS) -> Period:
+    """The days that the address asks for with `from` and `to`, or `days`; else the last ones up to today.
+
+    Raises:
+        UsageError: They are no days, or the wrong way round.
+    """
+    today = datetime.now(UTC).date()
+    asked = visit.asked("days")
+    if asked is not None and not (asked.isdigit() and 0 < int(asked) <= 3660):
+        raise UsageError(f"{asked!r} is no number of days.", "Give a whole number.")
+    last = _day(visit.asked("to")) or today
+    first = _day(visit.asked("from")) or last - timedelta(days=int(asked or days) - 1)
+    if first > last:
+        raise UsageError(
+            f"No day lies between {first} and {last}.", "Choose a first day that is not after the last."
+        )
+    return Period(first, last)
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no day.", "Write days as 2026-01-31.") from None
+
+
+def _costs(visit: Visit) -> Response:
+    period, by = period_of(visit), _dimension(visit)
+    report = build_report(visit.settings, period.first, period.last, [by])
+    is_compared = visit.asked("compare") == "1"
+    before = (
+        build_report(visit.settings, period.before.first, period.before.last, [by]) if is_compared else None
+    )
+    points = [(row["spend_date"], row["provider"], row["usd"]) for row in _daily(visit, period)]
+    rows = _rows(report, before, by)
+    highest = max((row["billed"] + row["provisional"] for row in rows), default=Decimal(0))
+    return visit.page(
+        "costs.html",
+        period=period,
+        presets=_PRESETS,
+        today=datetime.now(UTC).date(),
+        by=by,
+        dimensions=DIMENSIONS,
+        report=report,
+        before=before,
+        causes=CAUSES,
+        rows=rows[:_ROWS_SHOWN],
+        row_count=len(rows),
+        highest=highest,
+        chart=drawn(charts.daily_costs(points, period.first, period.last, "Cost per day and provider"))
+        if points
+        else None,
+        legend=charts.series_colours(charts.biggest(points)),
+        published_at=marts.published_at(visit.settings),
+    )
+
+
+def _download(visit: Visit) -> Response:
+    period, by = period_of(visit), _dimension(visit)
+    report = build_report(visit.settings, period.first, period.last, [by])
+    columns = (by, *_AMOUNTS, "events")
+    name = f"costs-by-{by}-{period.first}-{period.last}"
+    header = (by, *(f"{amount}_usd" for amount in _AMOUNTS), "events")
+    return csv_response(name, header, ([row[column] for column in columns] for row in report["rows"]))
+
+
+def _dimension(visit: Visit) -> str:
+    by = visit.asked("by") or "provider"
+    if by not in DIMENSIONS:
+        raise UsageError(f"There is no dimension {by!r}.", f"Choose from: {', '.join(DIMENSIONS)}.")
+    return by
+
+
+def _daily(visit: Visit, period: Period) -> list[marts.Row]:
+    return marts.rows(visit.settings, _DAILY, {"first": period.first, "last": period.last})
+
+
+def _rows(report: dict[str, Any], before: dict[str, Any] | None, by: str) -> list[dict[str, Any]]:
+    """The rows; with a comparison also what each cost before, those that ended included, top movers first."""
+    rows = [row | {"name": row[by]} for row in report["rows"]]
+    if before is None:
+        return rows
+    earlier = {row[by]: row["billed"] + row["provisional"] for row in before["rows"]}
+    nothing = dict.fromkeys(_AMOUNTS, Decimal(0)) | {"events": 0}
+    gone = earlier.keys() - {row["name"] for row in rows}
+    rows += [nothing | {"name": name} for name in gone]
+    for row in rows:
+        row["before"] = earlier.get(row["name"], Decimal(0))
+        row["change"] = row["billed"] + row["provisional"] - row["before"]
+    return sorted(rows, key=lambda row: (-abs(row["change"]), str(row["name"])))

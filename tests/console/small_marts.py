@@ -1,0 +1,184 @@
+"""A home whose marts were published: some calls, costs, a trace, rejects, and texts that try to be markup."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from meterhouse.control.database import session
+from meterhouse.control.tables import IncidentRow, OutboxRow
+from meterhouse.settings import Settings
+from tests.console.serving import daily_spend, publish
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+TODAY = NOW.date()
+HOSTILE = '=HYPERLINK("http://evil.example")<img src=x onerror=alert(1)>'
+CUSTOMERS = ("acme", "globex", HOSTILE)
+RULES = """
+- name: dear-calls
+  metric: cost_per_transaction
+  window: 1h
+  when: "> 0.02"
+  group_by: [customer]
+  notify: [slack]
+"""
+
+
+def call(number: int, **changes) -> dict:
+    """The numbered call: each a minute before the last, at a cost of its number in tenths of a cent."""
+    started_at = NOW - timedelta(minutes=number)
+    return {
+        "event_id": f"call-{number:03}",
+        "source": "sdk",
+        "received_at": started_at,
+        "started_at": started_at,
+        "event_date": started_at.date(),
+        "duration_ms": number * 100,
+        "provider": "openai",
+        "model": "gpt-5",
+        "outcome": "error" if number % 50 == 0 else "ok",
+        "input_tokens": number,
+        "total_input_tokens": number,
+        "input_cost_usd": Decimal(number) / 1000,
+        "cost_usd": Decimal(number) / 1000,
+        "cost_status": "priced",
+        "price_version": "v1",
+        "customer": CUSTOMERS[number % 3],
+        "agent": "answerer",
+        "metadata": json.dumps({"ticket": "<b>7</b>"}),
+    } | changes
+
+
+def attributed(day, customer, billed, estimated=None, allocation="attributed") -> dict:
+    return {
+        "attributed_cost_id": f"{day}{customer}{allocation}",
+        "cost_date": day,
+        "provider": "openai",
+        "allocation": allocation,
+        "model": "gpt-5",
+        "customer": customer,
+        "metered_cost_usd": billed or estimated,
+        "billed_cost_usd": billed,
+        "estimated_usd": estimated,
+        "is_provisional": billed is None,
+    }
+
+
+def filled_home(home: Path) -> Settings:
+    """A home with published marts, one rule, one incident and one message."""
+    (home / "rules.yaml").write_text(RULES)
+    settings = Settings(home=home, rules_file=home / "rules.yaml")
+    yesterday = TODAY - timedelta(days=1)
+    calls = [call(number) for number in range(1, 121)]
+    calls += [
+        call(200, event_id="root", trace_id="t-1", agent="planner"),
+        call(199, event_id="child", trace_id="t-1", parent_event_id="root", agent="searcher"),
+        call(198, event_id="grandchild", trace_id="t-1", parent_event_id="child", agent="reader"),
+        call(197, event_id="circle-a", trace_id="t-1", parent_event_id="circle-b"),
+        call(196, event_id="circle-b", trace_id="t-1", parent_event_id="circle-a"),
+        call(
+            195,
+            event_id="orphan",
+            trace_id="t-1",
+            parent_event_id="elsewhere",
+            cost_usd=None,
+            cost_status="unpriced",
+        ),
+    ]
+    publish(
+        settings,
+        {
+            "fct_transactions": calls,
+            "fct_traces": [
+                {
+                    "trace_id": "t-1",
+                    "trace_name": "<i>answer</i>",
+                    "call_count": 6,
+                    "error_count": 1,
+                    "unpriced_count": 1,
+                    "usage_missing_count": 0,
+                    "cost_usd": "0.99",
+                    "duration_ms": 65_000,
+                    "is_success": True,
+                    "outcome_names": "solved",
+                }
+            ],
+            "fct_prompts": [
+                {
+                    "event_id": "call-001",
+                    "system_prompt": "You are <script>",
+                    "output_text": "Hello",
+                    "is_truncated": False,
+                }
+            ],
+            "rejected_events": [
+                {
+                    "reject_id": f"r{n}",
+                    "file_url": "events/a.jsonl",
+                    "file_line": n,
+                    "raw_text": '{"<script>": 1}',
+                    "reason": f"`model` is missing in line {n}",
+                    "first_seen_at": NOW,
+                }
+                for n in range(1, 61)
+            ],
+            "dim_provider": [{"provider": "openai", "provider_name": "OpenAI"}],
+            "fct_attributed_costs": [
+                attributed(yesterday, "acme", "10.000000000001"),
+                attributed(yesterday, HOSTILE, "2"),
+                attributed(yesterday, None, "0.5", allocation="unattributed"),
+                attributed(TODAY, "acme", None, "3.25"),
+                attributed(TODAY - timedelta(days=8), "globex", "7"),
+            ],
+            "fct_reconciliation": [
+                {
+                    "cell_id": "c",
+                    "reconciliation_date": yesterday,
+                    "provider": "openai",
+                    "is_provisional": False,
+                    "billed_cost_usd": "12.5",
+                    "metered_cost_usd": "11",
+                    "quantity_usd": "1.5",
+                    "timing_usd": "0",
+                    "price_usd": "0.000000000001",
+                    "unpriced_usd": "0",
+                    "unexplained_usd": "0",
+                }
+            ],
+            "rpt_daily_spend": [
+                daily_spend(yesterday, "c1", "main", "openai", "12.500000000001"),
+                daily_spend(TODAY, "c1", "main", "openai", None, "3.25"),
+            ],
+        },
+    )
+    with session(settings) as opened:
+        incident = IncidentRow(
+            id="i-1",
+            rule="dear-calls",
+            rule_version="v",
+            group_key=json.dumps({"customer": HOSTILE}),
+            severity="critical",
+            status="firing",
+            fired_at=NOW,
+            opened_at=NOW,
+            value="0.03",
+            limit="0.02",
+            first_event_id="call-030",
+        )
+        opened.add(incident)
+        opened.flush()
+        opened.add(
+            OutboxRow(
+                id="o-1",
+                incident_id="i-1",
+                event="fired",
+                channel="slack",
+                payload={},
+                status="pending",
+                attempt_count=2,
+                created_at=NOW,
+                next_attempt_at=NOW,
+                last_error="Slack answered 500.",
+            )
+        )
+    return settings

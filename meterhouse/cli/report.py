@@ -1,6 +1,7 @@
 """`meterhouse report`: the report for people, or as JSON."""
 
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from meterhouse.alerts.wording import group_text
 from meterhouse.cli.output import JsonFlag, errors_in_words, print_json
+from meterhouse.errors import UsageError
 from meterhouse.report import CAUSES, DIMENSIONS, build_report, usd
 from meterhouse.settings import Settings
 
@@ -28,12 +30,22 @@ def report(
     by: Annotated[
         str, typer.Option(help=f"Break down by one or more of: {', '.join(DIMENSIONS)} (comma separated).")
     ] = "provider",
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False, help="Write the cost report as one HTML page, with charts, to this file."
+        ),
+    ] = None,
     is_json: JsonFlag = False,
 ) -> None:
     """What was billed, who caused it, and why metered and billed differ.
 
-    Examples: `meterhouse report --by customer` · `meterhouse report --by provider,model --from 2026-11-01 --json`
+    Examples: `meterhouse report --by customer` · `meterhouse report --by provider,model --from 2026-11-01 --json` ·
+    `meterhouse report --html costs.html`
     """
+    if html is not None:
+        _write_page(html, first_day and first_day.date(), last_day and last_day.date())
+        return
     dimensions = list(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
     answer = build_report(
         Settings(), first_day and first_day.date(), last_day and last_day.date(), dimensions or ["provider"]
@@ -42,6 +54,20 @@ def report(
         print_json(answer)
     else:
         Console(highlight=False).print(rendered(answer, dimensions or ["provider"]))
+
+
+def _write_page(path: Path, first_day: date | None, last_day: date | None) -> None:
+    from meterhouse.console.cost_report import cost_report  # noqa: PLC0415 (the drawing takes a second to load)
+
+    try:
+        path.write_text(cost_report(Settings(), first_day, last_day), encoding="utf-8")
+    except OSError as fault:
+        raise UsageError(
+            f"{path} cannot be written: {fault.strerror}.", "Name a file in a folder that exists."
+        ) from None
+    Console(stderr=True, highlight=False).print(
+        f"Wrote {path}: open it in any browser.", markup=False, soft_wrap=True
+    )
 
 
 def rendered(answer: dict[str, Any], by: list[str]) -> Group:

@@ -25,6 +25,7 @@ from meterhouse.errors import MeterhouseError
 from meterhouse.events import ledger
 from meterhouse.events.landing import list_files, open_landing_zone
 from meterhouse.gateway import keys
+from meterhouse.refresh import unpublished_since
 from meterhouse.settings import Settings
 
 GATEWAY_SECONDS = 3
@@ -221,9 +222,7 @@ def _published(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: A
         yield Health.WARNING, "Nothing is published yet.", "Run `meterhouse build`."
         return
     published_at = datetime.fromtimestamp(settings.published_path.stat().st_mtime, UTC)
-    with reading(settings) as opened:
-        loaded_at = ledger.last_loaded_at(opened)
-    is_behind = loaded_at is not None and loaded_at > published_at
+    is_behind = unpublished_since(settings) is not None
     yield (
         Health.WARNING if is_behind else Health.OK,
         f"The marts were published {published_at:%Y-%m-%d %H:%M} UTC"

@@ -1,6 +1,7 @@
-"""The sensor that asks for a run when event files arrived that are not in the warehouse yet.
+"""The sensor that asks for a run when event files arrived that are not in the warehouse yet, or not published.
 
-While a run is under way new files wait, and the next run takes all that came meanwhile: runs never pile up.
+While a run is under way new files wait, and the next run takes all that came meanwhile: runs never pile up. A run that
+loaded its files and then failed, or was killed, is followed by another one, even if nothing more arrives.
 """
 
 from collections.abc import Iterator
@@ -12,10 +13,14 @@ import dagster as dg
 from assets.partitions import ARRIVAL_HOURS, partition_key
 from assets.resources import Installation
 from meterhouse.events.load import partitions_with_new_files
+from meterhouse.refresh import unpublished_since
+from meterhouse.settings import Settings
 from meterhouse.warehouse.dbt import is_whole_build_due
 
 LONGEST_RUN = timedelta(minutes=10)
 """A run that has not ended after this long holds up no other: its process may have been killed."""
+PATIENCE = timedelta(minutes=2)
+"""Events that were loaded this long ago and are not published yet are left behind, not on their way."""
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -49,7 +54,8 @@ def build_new_event_files_sensor(part_job: Any, whole_job: Any) -> dg.SensorDefi
         if _is_run_under_way(context.instance, (part_job.name, whole_job.name), now):
             yield dg.SkipReason("A run is under way; what has arrived since is taken by the next one.")
             return
-        for partition, fingerprint in partitions_with_new_files(settings).items():
+        due = partitions_with_new_files(settings) or _left_behind(settings, now)
+        for partition, fingerprint in due.items():
             key = partition_key(partition)
             if ARRIVAL_HOURS.has_partition_key(key):
                 run_key = f"{partition}:{fingerprint}:{now:%Y-%m-%dT%H}"
@@ -62,6 +68,14 @@ def build_new_event_files_sensor(part_job: Any, whole_job: Any) -> dg.SensorDefi
                 )
 
     return new_event_files
+
+
+def _left_behind(settings: Settings, now: datetime) -> dict[str, str]:
+    """The hour of the last load, asked for once in ten minutes, when its events are not published."""
+    loaded_at = unpublished_since(settings)
+    if loaded_at is None or now - loaded_at < PATIENCE:
+        return {}
+    return {f"{loaded_at:%Y-%m-%dT%H}": f"{loaded_at.isoformat()}:{now.minute // 10}"}
 
 
 def _is_run_under_way(instance: dg.DagsterInstance, job_names: tuple[str, ...], now: datetime) -> bool:

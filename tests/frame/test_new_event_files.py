@@ -1,15 +1,17 @@
 """The sensor of new event files asks for every hour that is due, again when a run failed, and for no other."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 
 from assets.resources import Installation
 from meterhouse.events.landing import open_landing_zone, partition_folder, write_file
+from meterhouse.events.load import load_partition
 from meterhouse.settings import Settings
 from orchestration.definitions import build_defs
 from sensors import new_event_files
+from tests.events.making import event, jsonl
 
 
 @pytest.fixture
@@ -70,3 +72,19 @@ def test_nothing_is_asked_for_while_a_run_is_under_way_so_that_runs_never_pile_u
     assert not asked(now, run)
     assert asked(now, dg.DagsterRun(job_name="meter_events", status=dg.DagsterRunStatus.FAILURE))
     assert asked(now + 2 * new_event_files.LONGEST_RUN, run), "its process may have been killed"
+
+
+def test_events_whose_run_failed_after_loading_them_are_published_though_nothing_more_arrives(asked):
+    write_file(open_landing_zone(Settings()), f"{partition_folder('2026-11-20T09')}/a.jsonl", jsonl(event()))
+    load_partition(Settings(), "2026-11-20T09")
+    now = datetime.now(UTC)
+    assert not asked(now), "they may be on their way"
+    late = now.replace(minute=0) + timedelta(hours=1)
+    [(partition, first)] = asked(late).items()
+    assert partition in (f"{now:%Y-%m-%d-%H}:00", f"{now - timedelta(minutes=1):%Y-%m-%d-%H}:00")
+    [soon] = asked(late + timedelta(minutes=9)).values()
+    [later] = asked(late + timedelta(minutes=10)).values()
+    assert first.run_key == soon.run_key != later.run_key
+    Settings().published_path.parent.mkdir()
+    Settings().published_path.touch()
+    assert not asked(late)

@@ -22,9 +22,14 @@ from meterhouse.warehouse.dbt import (
     without_idle_providers,
 )
 from meterhouse.warehouse.lock import warehouse
+from meterhouse.warehouse.prices_snapshot import snapshot_prices
 
 OWNERS = ["team:data-platform"]
 CONNECTIONS = dg.AssetKey(["control", "connections"])
+PRICES = {
+    "prices": "Every list and negotiated price there ever was here, with when it was recorded and superseded.",
+    "model_aliases": "Names of models and the canonical model each stands for, the installation's own among them.",
+}
 
 PROJECT = DbtProject(project_dir=PROJECT_DIR, profiles_dir=PROJECT_DIR)
 
@@ -80,3 +85,24 @@ def build_dbt_assets() -> dg.AssetsDefinition:
 def connections(installation: Installation) -> dg.MaterializeResult[None]:
     """Every connection with its status, copied from the control database; no credential is among it."""
     return dg.MaterializeResult(metadata={"dagster/row_count": snapshot_connections(installation.settings())})
+
+
+@dg.multi_asset(
+    name="prices",
+    specs=[
+        dg.AssetSpec(
+            ["control", table],
+            description=description,
+            group_name="control",
+            kinds={"polars", "duckdb"},
+            owners=OWNERS,
+            metadata={"dagster/table_name": f"raw_control.{table}"},
+        )
+        for table, description in PRICES.items()
+    ],
+    pool="warehouse",
+)
+def prices(installation: Installation) -> Iterator[dg.MaterializeResult[None]]:
+    """The price book in force, with the installation's overrides above it."""
+    for table, count in snapshot_prices(installation.settings()).items():
+        yield dg.MaterializeResult(asset_key=["control", table], metadata={"dagster/row_count": count})

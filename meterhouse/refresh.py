@@ -14,6 +14,7 @@ from meterhouse.events.retention import purge_prompts
 from meterhouse.settings import Settings
 from meterhouse.warehouse import dbt
 from meterhouse.warehouse.connections_snapshot import snapshot_connections
+from meterhouse.warehouse.prices_snapshot import snapshot_prices
 from meterhouse.warehouse.publish import publish
 
 Tell = Callable[[str], None]
@@ -40,6 +41,7 @@ def build(settings: Settings, is_full: bool = False, tell: Tell = lambda _: None
         BuildError: A model or test failed; the published marts stay as they were.
         WarehouseBusyError: The warehouse stayed busy.
         LandingZoneError: The landing zone cannot be read.
+        OverridesError: The price overrides are wrong.
     """
     loads = []
     for partition in partitions_with_new_files(settings):
@@ -48,6 +50,7 @@ def build(settings: Settings, is_full: bool = False, tell: Tell = lambda _: None
     purge_prompts(settings, datetime.now(UTC))
     tell("connections")
     snapshot_connections(settings)
+    snapshot_prices(settings)
     nodes = dbt.build(settings, is_full, on_node=lambda name: tell(f"dbt {name}"))
     tell("publish")
     return BuildSummary(loads, nodes.counts, publish(settings))

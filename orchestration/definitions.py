@@ -38,6 +38,7 @@ def build_defs() -> dg.Definitions:
             *provider_pulls.build_all(),
             metered_events.metered_events,
             marts.connections,
+            marts.prices,
             dbt_models,
             published.build_published(mart_keys),
         ],

@@ -6,10 +6,10 @@ coalesce(exact_alias.model, dated_alias.model, {{ _lowered(name) }})
 {%- endmacro %}
 
 {% macro join_model_aliases(provider, name) %}
-left join {{ ref('model_aliases') }} as exact_alias
+left join {{ ref('int_model_aliases__unioned') }} as exact_alias
     on exact_alias.provider = {{ provider }}
     and exact_alias.alias = {{ _lowered(name) }}
-left join {{ ref('model_aliases') }} as dated_alias
+left join {{ ref('int_model_aliases__unioned') }} as dated_alias
     on dated_alias.provider = {{ provider }}
     and dated_alias.alias = regexp_replace({{ _lowered(name) }}, '-([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})$', '')
 {% endmacro %}

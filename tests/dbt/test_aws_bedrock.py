@@ -141,7 +141,8 @@ def warehouse(tmp_path_factory):
         )
     seeds = ("aws_regions", "billed_token_types", "model_aliases", "price_book", "quantity_units")
     models = (f"int_aws_bedrock__{what}" for what in ("charges", "usage"))
-    built = ("--indirect-selection", "cautious", "--select", *seeds, "stg_aws_bedrock__*", *models)
+    aliases = ("stg_control__model_aliases", "int_model_aliases__unioned")
+    built = ("--indirect-selection", "cautious", "--select", *seeds, *aliases, "stg_aws_bedrock__*", *models)
     assert raw.dbt(path, "build", *built) == []
     return path
 

@@ -37,7 +37,7 @@ def test_marts_stand_empty_before_anything_is_connected(empty):
         )
     ]
     counts = {name: raw.rows(empty, f"select count(*) as n from marts.{name}")[0]["n"] for name in tables}
-    assert len(counts) == 15
+    assert counts.keys() == {path.stem for path in MODELS if path.parent.name == "marts"}
     assert {name for name, n in counts.items() if n} == {"dim_model", "dim_provider"}
 
 
@@ -100,7 +100,6 @@ def test_every_mart_has_a_contract_and_describes_every_column(manifest):
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model" and node["schema"] == "marts"
     ]
-    assert len(marts) == 15
     for mart in marts:
         assert mart["contract"]["enforced"]
         assert all(column["description"] and column["data_type"] for column in mart["columns"].values()), (

@@ -25,9 +25,9 @@ typed as (
             else named_token_type
         end as token_type
     from lines
-    left join {{ ref('model_aliases') }} as released
+    left join {{ ref('int_model_aliases__unioned') }} as released
         on released.provider = 'google' and released.alias = lines.model_name
-    left join {{ ref('model_aliases') }} as previews
+    left join {{ ref('int_model_aliases__unioned') }} as previews
         on previews.provider = 'google' and previews.alias = lines.model_name || '-preview' and released.alias is null
 
 ),

@@ -1,6 +1,6 @@
 with names as (
 
-    select provider, model, null as billed_date, null as metered_date, 1 as alias_count from {{ ref('model_aliases') }}
+    select provider, model, null as billed_date, null as metered_date, 1 as alias_count from {{ ref('int_model_aliases__unioned') }}
     union all
     select provider, model, charge_date, null, 0 from {{ ref('int_charges__unioned') }}
     union all
@@ -12,8 +12,10 @@ with names as (
 
 priced as (
 
-    select distinct provider, model
-    from {{ ref('price_book') }}
+    select provider, model from {{ ref('price_book') }}
+    union
+    select provider, model from {{ ref('stg_control__prices') }}
+    where superseded_at is null
 
 )
 

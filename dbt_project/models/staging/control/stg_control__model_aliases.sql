@@ -1,0 +1,5 @@
+select
+    provider,
+    alias,
+    model
+from {{ raw_table('control', 'model_aliases') }} as model_aliases

@@ -1,0 +1,17 @@
+select
+    provider,
+    model,
+    tier,
+    region,
+    token_type,
+    above_input_tokens,
+    valid_from,
+    valid_to,
+    unit_price_usd,
+    price_version,
+    source,
+    source_version,
+    retrieved_at,
+    recorded_at,
+    superseded_at
+from {{ raw_table('control', 'prices') }} as prices

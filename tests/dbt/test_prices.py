@@ -1,0 +1,114 @@
+"""The price book in the warehouse: every price there ever was, and the installation's names of models, on bills too."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from meterhouse.pricing.merge import KEY
+from meterhouse.pricing.versions import current_book
+from meterhouse.settings import Settings
+from meterhouse.warehouse.prices_snapshot import snapshot_prices
+from tests.dbt import raw
+
+DAY = date(2026, 10, 1)
+OVERRIDES = """
+prices: [{provider: openai, model: house-model, usd_per_million: {input: 7}}]
+discounts: [{provider: openai, percent: 50, models: [gpt-4o], tiers: [standard], from: 2026-07-01}]
+aliases: [{provider: openai, alias: prod-chat, model: gpt-4o}]
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A book, then the same with overrides, each as a build sees it."""
+    folder = tmp_path_factory.mktemp("prices")
+    settings = Settings(home=folder / "home")
+    path = settings.warehouse_path
+    raw.create(path, ("openai",))
+    raw.add_connections(path, "c-openai")
+    for item in ("prod-chat", "gpt-4o", "Prod-Chat-2026-01-31"):
+        number = len(item)
+        raw.pull(
+            path,
+            "c-openai",
+            "costs",
+            date(2026, 10, number),
+            [{"amount_value": "1", "amount_currency": "usd", "line_item": f"{item}, input", "quantity": "1"}],
+        )
+    snapshot_prices(settings)
+    before = current_book(settings)
+    (folder / "overrides.yaml").write_text(OVERRIDES)
+    settings = Settings(home=folder / "home", price_overrides_file=folder / "overrides.yaml")
+    for _ in range(2):
+        snapshot_prices(settings)
+    models = ("+dim_price", "+int_model_aliases__unioned", "+int_openai__charges")
+    assert raw.dbt(path, "build", "--indirect-selection", "cautious", "--select", *models) == []
+    return path, before, current_book(settings)
+
+
+def test_the_mart_holds_the_book_in_force_price_by_price(built):
+    path, _, book = built
+    rows = raw.rows(path, "select * from marts.dim_price where is_current")
+    assert len(rows) == book.prices.height
+    found = {
+        (
+            *(row[name] or "" for name in KEY),
+            row["token_type"],
+            row["above_input_tokens"],
+            row["valid_from"],
+        ): row
+        for row in rows
+    }
+    for price in book.prices.iter_rows(named=True):
+        since = None if price["valid_from"].year == 1 else price["valid_from"]
+        row = found[
+            (*(price[name] for name in KEY), price["token_type"], max(price["above_input_tokens"], 0), since)
+        ]
+        assert row["unit_price_usd"] == price["unit_price_usd"]
+        assert (row["price_version"], row["source"]) == (price["price_version"], price["source"])
+
+
+def test_a_price_that_is_superseded_is_ended_and_kept_once(built):
+    path, before, book = built
+    rows = raw.rows(path, "select * from marts.dim_price where not is_current")
+    now = {
+        tuple(row)
+        for row in book.prices.select(*KEY, "token_type", "above_input_tokens", "price_version").rows()
+    }
+    was = {
+        tuple(row)
+        for row in before.prices.select(*KEY, "token_type", "above_input_tokens", "price_version").rows()
+    }
+    ended = {
+        (
+            *(row[n] or "" for n in KEY),
+            row["token_type"],
+            row["above_input_tokens"] or -1,
+            row["price_version"],
+        )
+        for row in rows
+    }
+    assert ended >= was - now
+    assert {row["model"] for row in rows} == {"gpt-4o"}
+    assert all(row["recorded_at"] < row["superseded_at"] for row in rows)
+    [half] = raw.rows(
+        path,
+        "select * from marts.dim_price where model = 'gpt-4o' and provider = 'openai' and tier = 'standard'"
+        " and token_type = 'input' and is_current and source = 'override'",
+    )
+    assert (half["unit_price_usd"], half["valid_from"]) == (
+        Decimal("0.00000125"),
+        datetime(2026, 7, 1, tzinfo=UTC),
+    )
+
+
+def test_a_name_of_the_installations_own_stands_for_its_model_on_bills_too(built):
+    path, _, _ = built
+    found = raw.rows(path, "select sku, model from intermediate.int_openai__charges")
+    assert {row["model"] for row in found} == {"gpt-4o"}
+    assert len(found) == 3
+    names = raw.rows(
+        path, "select model from intermediate.int_model_aliases__unioned where alias = 'house-model'"
+    )
+    assert names == [{"model": "house-model"}]

@@ -17,6 +17,7 @@ import polars as pl
 from meterhouse.events.schema import BUCKETS
 from meterhouse.pricing.overrides import BASE, with_overrides
 from meterhouse.pricing.overrides_file import BEGINNING_OF_TIME, END_OF_TIME, Overrides, load_overrides
+from meterhouse.pricing.premiums import read_premiums, with_premiums
 from meterhouse.settings import PROJECT_ROOT
 
 SEEDS_FOLDER = PROJECT_ROOT / "dbt_project" / "seeds"
@@ -69,7 +70,8 @@ def load_price_book(overrides_file: Path | None = None, folder: Path = SEEDS_FOL
         ValueError: a row has no readable price or time, or two rows give one price.
         OverridesError: The overrides cannot be read, or something in them is wrong.
     """
-    return shaped(*read_listed(folder), load_overrides(overrides_file))
+    prices, aliases = read_listed(folder)
+    return shaped(prices, aliases, load_overrides(overrides_file))
 
 
 def read_listed(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -94,12 +96,12 @@ def price_book(prices: pl.DataFrame, aliases: pl.DataFrame, overrides: Overrides
 
 
 def shaped(prices: pl.DataFrame, aliases: pl.DataFrame, overrides: Overrides | None = None) -> PriceBook:
-    """Shape listed prices (`PRICE_SCHEMA`) and aliases for look-up, with the overrides above them.
+    """Shape listed prices (`PRICE_SCHEMA`) and aliases for look-up, with regional premiums and overrides above them.
 
     Raises:
         OverridesError: An override names a model that no price is known for.
     """
-    typed = prices
+    typed = with_premiums(prices, read_premiums(SEEDS_FOLDER))
     if overrides is not None:
         typed, aliases = with_overrides(typed, aliases, overrides)
     sheets = typed.select(_SHEET).unique().sort("valid_from", *_SHEET[:4]).with_row_index("sheet")

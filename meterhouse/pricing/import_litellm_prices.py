@@ -23,9 +23,9 @@ from zipfile import ZipFile
 import polars as pl
 
 from meterhouse.pricing.book import SEEDS_FOLDER, UNIT_PRICE
-from meterhouse.pricing.models import with_canonical_model
+from meterhouse.pricing.models import GOVERNMENT, REGIONAL, with_canonical_model
 from meterhouse.pricing.overrides import BASE
-from meterhouse.pricing.seeds import ALIAS_COLUMNS, PRICE_COLUMNS, Row, read_rows, write_rows
+from meterhouse.pricing.seeds import ALIAS_COLUMNS, PREMIUM_COLUMNS, PRICE_COLUMNS, Row, read_rows, write_rows
 
 SOURCE = "litellm"
 PROVIDER = "azure_openai"
@@ -51,7 +51,7 @@ _PER_TOKEN_MODES = ("chat", "responses", "completion", "embedding")
 
 
 def main(file: Path, retrieved_at: str, folder: Path = SEEDS_FOLDER) -> None:
-    """Replace the rows of this source in `price_book.csv` and `model_aliases.csv` of the folder."""
+    """Replace the rows of this source in `price_book.csv` and `model_aliases.csv` of the folder, and its premiums."""
     table, version = read_table(file)
     before = read_rows(folder / "price_book.csv")
     prices = [row for row in before if row["source"] != SOURCE]
@@ -69,6 +69,8 @@ def main(file: Path, retrieved_at: str, folder: Path = SEEDS_FOLDER) -> None:
         {row["model"] for row in added} - {row["alias"] for row in aliases if row["provider"] == PROVIDER}
     )
     write_rows(folder / "price_book.csv", PRICE_COLUMNS, [*prices, *added])
+    premiums = list(premium_rows(table, pl.DataFrame(aliases), version, retrieved_at))
+    write_rows(folder / "price_premiums.csv", PREMIUM_COLUMNS, premiums)
     itself = [{"provider": PROVIDER, "alias": name, "model": name} for name in names]
     write_rows(folder / "model_aliases.csv", ALIAS_COLUMNS, [*aliases, *itself])
 
@@ -124,6 +126,56 @@ def price_rows(
                     retrieved_at,
                 )
                 yield dict(zip(PRICE_COLUMNS, values, strict=True))
+
+
+def premium_rows(
+    table: dict[str, Any], aliases: pl.DataFrame, version: str, retrieved_at: str
+) -> Iterator[Row]:
+    """Rows of the premiums that the table gives, by models we know; a model with two factors for a region has none."""
+    found = [
+        (provider, name, region, factor.normalize())
+        for key, prices in table.items()
+        for provider, name, region, factor in _premiums(key.lower(), prices, table)
+    ]
+    names = pl.DataFrame(
+        [one[:2] for one in found], schema={"provider": pl.String, "raw_model": pl.String}, orient="row"
+    )
+    models = with_canonical_model(names, aliases)["canonical_model"]
+    known = set(aliases.select("provider", "model").iter_rows())
+    factors: dict[tuple[str, str, str], set[Decimal]] = {}
+    for (provider, _, region, factor), model in zip(found, models, strict=True):
+        if (provider, model) in known:
+            factors.setdefault((provider, model, region), set()).add(factor)
+    for key, said in sorted(factors.items()):
+        if len(said) == 1:
+            values = (*key, f"{said.pop():f}", SOURCE, version, retrieved_at)
+            yield dict(zip(PREMIUM_COLUMNS, values, strict=True))
+
+
+def _premiums(
+    key: str, prices: dict[str, Any], table: dict[str, Any]
+) -> Iterator[tuple[str, str, str, Decimal]]:
+    """Provider, name, region and factor of an entry.
+
+    US inference of Claude, OpenAI's data residency, Vertex AI's locations, and GovCloud, which is listed by price and
+    is a factor where all its prices are by the same one.
+    """
+    seller = str(prices.get("litellm_provider"))
+    if seller == "anthropic" and "us" in (entry := prices.get("provider_specific_entry") or {}):
+        yield "anthropic", key, "us", Decimal(entry["us"])
+    if seller == "openai":
+        for region in REGIONS:
+            if factor := prices.get(f"regional_processing_uplift_multiplier_{region}"):
+                yield "openai", key, region, Decimal(factor)
+    if seller.startswith("vertex_ai") and (factor := prices.get("regional_endpoint_uplift_multiplier")):
+        yield "google", key.removeprefix("vertex_ai/"), REGIONAL, Decimal(factor)
+    if key.startswith(f"{GOVERNMENT}."):
+        name = key.removeprefix(f"{GOVERNMENT}.")
+        everywhere = table.get(f"global.{name}") or {}
+        both = {one for one in TOKEN_TYPES if prices.get(one) and everywhere.get(one)}
+        factors = {Decimal(prices[one]) / Decimal(everywhere[one]) for one in both}
+        if len(factors) == 1 and {"input_cost_per_token", "output_cost_per_token"} <= both:
+            yield "aws_bedrock", name, GOVERNMENT, factors.pop()
 
 
 def disagreements(prices: pl.DataFrame, rows: list[Row]) -> tuple[int, pl.DataFrame]:

@@ -36,22 +36,30 @@ def model_name() -> pl.Expr:
 
 
 REGIONAL = "regional"
-"""Price region of Bedrock's calls that are kept in a region or a geography."""
+"""Price region of calls to Bedrock and Vertex AI that are kept in a region or a geography."""
+GOVERNMENT = "us-gov"
+"""Price region of Bedrock's calls in AWS GovCloud; it has prices of its own, and no other holds there."""
 _BEDROCK_ID = r"(?:^|/)(?:(us|us-gov|eu|apac|global|jp|au|ca|in|sa|me|af|mx|il)\.)?[a-z0-9]+\.[^/]*$"
+_IN_GOVERNMENT = r"(?:^|[/:])us-gov[.-]"
 
 
 def region() -> pl.Expr:
-    """The price region that a call names: of Bedrock's ids `regional` unless they are global, else its `region`.
+    """The price region that a call names.
 
-    Bedrock's geographies (`us.`, `eu.`, ...) and its ids without one cost the same, more than `global.` ids
-    (contract focus-prices-otel §2.1); a name that is no id says nothing.
+    Of Bedrock's ids `us-gov` in GovCloud, else `regional` unless they are global: its geographies (`us.`, `eu.`, ...)
+    and its ids without one cost the same, more than `global.` ids (contract focus-prices-otel §2.1); a name that is no
+    id says nothing. Of Google's locations `regional` unless it is `global`. Elsewhere the call's `region`.
     """
     asked = pl.col("model").str.strip_chars().str.to_lowercase()
+    said = pl.col("region").str.strip_chars().str.to_lowercase()
     is_regional = asked.str.contains(_BEDROCK_ID) & ~asked.str.contains(r"(?:^|/)global\.")
+    is_government = asked.str.contains(_IN_GOVERNMENT) | said.str.contains(_IN_GOVERNMENT).fill_null(False)
     return (
         pl.when(pl.col("provider") == "aws_bedrock")
-        .then(pl.when(is_regional).then(pl.lit(REGIONAL)))
-        .otherwise(pl.col("region").str.strip_chars().str.to_lowercase())
+        .then(pl.when(is_government).then(pl.lit(GOVERNMENT)).when(is_regional).then(pl.lit(REGIONAL)))
+        .when(pl.col("provider") == "google")
+        .then(pl.when(~said.is_in(["", "global"])).then(pl.lit(REGIONAL)))
+        .otherwise(said)
     )
 
 

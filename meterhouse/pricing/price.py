@@ -17,7 +17,7 @@ import polars as pl
 
 from meterhouse.events.schema import BUCKETS, PRICING_FIELDS
 from meterhouse.pricing.book import PriceBook, price_column
-from meterhouse.pricing.models import region, with_canonical_model
+from meterhouse.pricing.models import GOVERNMENT, region, with_canonical_model
 
 COST = pl.Decimal(38, 12)
 INPUT_FIELDS = tuple(
@@ -111,7 +111,10 @@ def with_sheets(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
 
 
 def _with_price_region(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Add `price_region`: the region of the call where the book has a price for it, else empty, for everywhere."""
+    """Add `price_region`: the region of the call where the book has a price for it, else empty, for everywhere.
+
+    Where no price of elsewhere holds it is NULL, and the call is unpriced.
+    """
     regional = (
         book.sheets.filter(pl.col("region") != "").select("provider", "model", "tier", "region").unique()
     )
@@ -124,7 +127,12 @@ def _with_price_region(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
             how="left",
             maintain_order="left",
         )
-        .with_columns(pl.col("price_region").fill_null(""))
+        .with_columns(
+            pl.when(pl.col("said_region").ne_missing(GOVERNMENT))
+            .then(pl.col("price_region").fill_null(""))
+            .otherwise(pl.col("price_region"))
+            .alias("price_region")
+        )
     )
 
 

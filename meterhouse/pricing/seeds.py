@@ -21,6 +21,7 @@ PRICE_COLUMNS = [
     "source_version",
     "retrieved_at",
 ]
+PREMIUM_COLUMNS = ["provider", "model", "region", "multiplier", "source", "source_version", "retrieved_at"]
 ALIAS_COLUMNS = ["provider", "alias", "model"]
 
 Row = dict[str, str]

@@ -25,12 +25,19 @@ from meterhouse.errors import MeterhouseError
 from meterhouse.events import ledger
 from meterhouse.events.landing import list_files, open_landing_zone
 from meterhouse.gateway import keys
+from meterhouse.pricing.unmatched import unmatched
+from meterhouse.pricing.versions import current_book, versions
 from meterhouse.refresh import unpublished_since
 from meterhouse.settings import Settings
 
 GATEWAY_SECONDS = 3
 QUIET_AFTER = timedelta(days=1)
 """An installation that metered before and nothing for this long is worth a word."""
+
+
+PRICED_WITHIN = timedelta(days=30)
+NAMED_AT_MOST = 5
+"""How far back calls without a price are told, and how many of their models by name."""
 
 
 class Health(StrEnum):
@@ -231,6 +238,24 @@ def _published(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: A
     )
 
 
+def _prices(settings: Settings, now: datetime) -> Iterator[Found]:
+    book, version = current_book(settings), versions(settings)[-1].number
+    model_count = book.sheets.select("provider", "model").n_unique()
+    yield Health.OK, f"{model_count} models have a price, by version {version} of the price book.", None
+    if not settings.published_path.exists():
+        return
+    found = unmatched(settings, book, now - PRICED_WITHIN, now)
+    if found:
+        names = list(dict.fromkeys(f"{one['provider']} {one['model']}" for one in found))
+        some = ", ".join([*names[:NAMED_AT_MOST], *(["..."] if len(names) > NAMED_AT_MOST else [])])
+        calls = sum(one["event_count"] for one in found)
+        yield (
+            Health.WARNING,
+            f"{calls} calls of the last {PRICED_WITHIN.days} days have no price: {some}.",
+            "`meterhouse prices unmatched` says why each; docs/prices.md, Overrides, how to give one.",
+        )
+
+
 def _alerts(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG001
     if not settings.rules_file.exists():
         yield (
@@ -271,5 +296,6 @@ _PARTS: dict[str, Callable[[Settings, datetime], Iterator[Found]]] = {
     "metering endpoint": _gateway,
     "rejects": _rejects,
     "published marts": _published,
+    "prices": _prices,
     "alerts": _alerts,
 }

@@ -4,7 +4,7 @@ What belongs here: asking and answering. What does not: what any of it means (`m
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from meterhouse.pricing.book import trimmed
 from meterhouse.pricing.lookup import sheets_of
 from meterhouse.pricing.overrides_file import Overrides, load_overrides
 from meterhouse.pricing.quote import quote_file
+from meterhouse.pricing.unmatched import unmatched
 from meterhouse.pricing.versions import current_book
 from meterhouse.settings import Settings
 
@@ -176,6 +177,30 @@ def quote(
 def _item(item: dict[str, Any]) -> str:
     price = item["unit_price_usd"]
     return f"{item['quantity']} {item['token_type']} at {'no price' if price is None else f'{price:f}'}"
+
+
+@prices_app.command("unmatched")
+@errors_in_words()
+def list_unmatched(
+    period: Annotated[
+        int, typer.Option("--days", min=1, help="How many days of stored calls to look at.")
+    ] = 30,
+    as_json: JsonFlag = False,
+) -> None:
+    """Calls without a price, and why: an unknown model, a tier without a price, a quantity without one.
+
+    Give the model a price, or its name an alias, in the price overrides; then `meterhouse prices reprice`.
+    """
+    settings, now = Settings(), datetime.now(UTC)
+    rows = unmatched(settings, current_book(settings), now - timedelta(days=period), now)
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ["provider", "model", "tier", "region", "calls", "first", "last", "why", "near names"],
+        (tuple(row.values()) for row in rows),
+        empty=f"Every call of the last {period} days that used anything has a price.",
+    )
 
 
 prices_app.command("update")(update)

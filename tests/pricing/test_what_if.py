@@ -5,18 +5,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import duckdb
-import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from meterhouse.cli.main import app
-from meterhouse.events.schema import EVENT_SCHEMA
-from meterhouse.pricing.price import price_events
-from meterhouse.pricing.versions import current_book
 from meterhouse.settings import Settings
+from tests.pricing.published import publish
 
 NOON = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=12)
-SCHEMA = pl.DataFrame(EVENT_SCHEMA.empty_table()).schema
 CALL = {"provider": "openai", "model": "gpt-4o", "outcome": "ok", "customer": "acme", "input_tokens": 1000}
 CALLS = [
     CALL | {"output_tokens": 100, "cache_read_tokens": 200},
@@ -39,18 +35,8 @@ CALLS = [
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """The published mart with these calls, priced as they are when they land."""
     settings = Settings(home=tmp_path_factory.mktemp("what_if") / "home")
-    rows = [{name: ({"started_at": NOON} | call).get(name) for name in SCHEMA} for call in CALLS]
-    priced = price_events(pl.DataFrame(rows, schema=SCHEMA), current_book(settings)).to_arrow()  # noqa: F841
-    settings.published_path.parent.mkdir(parents=True)
-    with duckdb.connect(str(settings.published_path)) as marts:
-        marts.execute(
-            "set timezone = 'UTC'; create schema marts; create table marts.fct_transactions as select * rename"
-            " (canonical_model as model, model as requested_model, response_model as served_model,"
-            " connection as requested_connection), cast(started_at as date) as event_date,"
-            " case when is_batch then 'batch' else coalesce(service_tier, 'standard') end as tier from priced"
-        )
+    publish(settings, [{"started_at": NOON} | call for call in CALLS])
     return settings.home_path
 
 

@@ -11,9 +11,10 @@ from decimal import Decimal
 
 import polars as pl
 
-from meterhouse.alerts.evaluate import BEFORE_SCHEMA, evaluate, group_key, matches, values
+from meterhouse.alerts.evaluate import BEFORE_SCHEMA, evaluate, values
 from meterhouse.alerts.metrics import EVENT_COLUMNS
 from meterhouse.alerts.rules import Limit, Rule
+from meterhouse.alerts.samples import group_key, matches
 from meterhouse.errors import UsageError
 from meterhouse.events.published import started_between, stored_events
 from meterhouse.settings import Settings
@@ -53,7 +54,7 @@ def backtest(settings: Settings, rule: Rule, first_day: date, last_day: date) ->
         raise UsageError(f"{first_day} is after {last_day}.", "Give --from a day no later than --to.")
     start = datetime.combine(first_day, time(), UTC)
     end = min(datetime.combine(last_day + timedelta(days=1), time(), UTC), datetime.now(UTC))
-    events = _stored(settings, start - rule.window, end)
+    events = _stored(settings, start - rule.reach, end)
     seen = events.filter(matches(rule))
     groups = seen.select(group_key(rule).alias("group")).unique()
     before = pl.concat(

@@ -1,26 +1,29 @@
-"""The evaluator: when a rule fires, as a pure function of the set of events.
+"""The evaluator: when rules fire, as a pure function of the set of events, for all rules and groups at once.
 
 Neither the order in which events arrive, nor repeats, nor how they are split over files changes its answer. Each event
-adds its amount when it starts and takes it away one window later, so the running sum is the value of the window
-(t - window, t] at every instant at which it can change. What belongs here: vectorised, exact arithmetic. What does not:
-where events come from and what is remembered (`judgement.py`), or who is told (`outbox.py`).
+adds its amount when it starts and takes it away one window later (in a calendar period: all are taken away at its end),
+so the running sum is the value of the window (t - window, t] at every instant at which it can change. What belongs
+here: vectorised, exact arithmetic. What does not: what an event is to a rule (`samples.py`), where events come from
+and what is remembered (`running.py`, `judgement.py`), or who is told (`outbox.py`).
 """
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import polars as pl
 
-from meterhouse.alerts.metrics import DECIMAL_PLACES, EVENT_COLUMNS, METRICS, scaled
-from meterhouse.alerts.rules import Condition, Limit, Rule
+from meterhouse.alerts.metrics import DECIMAL_PLACES, METRICS, scaled
+from meterhouse.alerts.rules import Rule
+from meterhouse.alerts.samples import TIME, deduplicate, samples
 
-TIME = pl.Datetime("us", "UTC")
 VALUE = pl.Decimal(38, DECIMAL_PLACES)
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+"""Before all events."""
 
 INTERVAL_SCHEMA = pl.Schema(
     {
+        "rule": pl.UInt32(),
         "group": pl.String(),
         "severity": pl.String(),
         "limit": pl.String(),
@@ -38,6 +41,45 @@ BEFORE_SCHEMA = pl.Schema(
     {"group": pl.String(), "severity": pl.String(), "since": TIME, "was_firing": pl.Boolean()}
 )
 
+OPENING_SCHEMA = pl.Schema(
+    {
+        "rule": pl.UInt32(),
+        "group": pl.String(),
+        "period_end": TIME,
+        "since": TIME,
+        "amount": pl.Int128(),
+        "samples": pl.Int64(),
+    }
+)
+"""The window of one rule and group just before `since`: its sum and its count."""
+
+MOVE_SCHEMA = pl.Schema(
+    {
+        "rule": pl.UInt32(),
+        "group": pl.String(),
+        "period_end": TIME,
+        "at": TIME,
+        "amount": pl.Int128(),
+        "samples": pl.Int64(),
+        "event_id": pl.String(),
+        "trace_id": pl.String(),
+    }
+)
+"""What one instant adds to a window, or takes away; `event_id` is of the event that enters, null when one leaves."""
+
+_LIMIT_SCHEMA = pl.Schema(
+    {
+        "rule": pl.UInt32(),
+        "severity": pl.String(),
+        "comparison": pl.String(),
+        "limit": pl.String(),
+        "bound": pl.Int128(),
+    }
+)
+_SERIES = ["rule", "group"]
+_ORDER = [*_SERIES, "at", "event_id"]
+_ORDER_NULLS_LAST = [False, False, False, True]
+
 
 def evaluate(
     rule: Rule, events: pl.DataFrame, until: datetime, before: pl.DataFrame | None = None
@@ -50,160 +92,125 @@ def evaluate(
         until: Nothing after this time is judged: later events and expiries have not happened yet.
         before: Where to begin, per group and severity (`BEFORE_SCHEMA`): only steps from `since` on are judged,
             starting from the state `was_firing`, and other groups are left out. Exact when `events` holds every
-            event of the group from `since - window` on. None judges everything from the first event.
+            event of the group that the window just before `since` holds. None judges everything from the first event.
 
     Returns:
-        `INTERVAL_SCHEMA`, one row per group, severity and interval. `fired_at` is null when the interval goes on from
-        before `since`; `resolved_at` is null while it lasts. `value` (USD, or a count, or a share) is the value that
-        crossed the limit, rounded down to 1e-12; `resolved_value` the one that came back, null when too few samples
-        are left. `first_event_id` is the event that crossed, or the newest in the window when an expiry crossed.
+        `INTERVAL_SCHEMA` without `rule`, one row per group, severity and interval. `fired_at` is null when the interval
+        goes on from before `since`; `resolved_at` is null while it lasts. `value` (USD, or a count, or a share) is the
+        value that crossed the limit, rounded down to 1e-12; `resolved_value` the one that came back, null when too few
+        samples are left. `first_event_id` is the event that crossed, or the newest when an expiry crossed.
     """
-    steps = _steps(rule, events, until, None if before is None else before["group"].unique())
-    intervals = [_intervals(rule, limit, steps, before) for limit in rule.when]
-    return pl.concat(intervals).sort("fired_at", "group", "severity")
+    steps = _all_steps(rule, events, until)
+    if before is not None:
+        before = before.with_columns(pl.lit(0, dtype=pl.UInt32).alias("rule"))
+        starts = before.select("group", "since").unique()
+        steps = steps.join(starts, on="group").filter(pl.col("at") >= pl.col("since")).drop("since")
+    return fired([rule], steps, before).drop("rule")
 
 
 def values(rule: Rule, events: pl.DataFrame, until: datetime) -> pl.DataFrame:
     """The value of each group's window at each instant at which it changes: `group`, `at`, `value` (null: too few)."""
-    return _steps(rule, events, until, None).select("group", "at", _value(rule).alias("value"))
-
-
-def matches(rule: Rule) -> pl.Expr:
-    """Whether an event meets the rule's `where`."""
-    return pl.all_horizontal(
-        pl.lit(True), *(_meets(field, condition) for field, condition in rule.where.items())
+    return (
+        _all_steps(rule, events, until)
+        .join(_table([rule]), on="rule")
+        .select("group", "at", _value().alias("value"))
     )
 
 
-def group_key(rule: Rule) -> pl.Expr:
-    """The event's group as canonical JSON: the rule's dimensions by name, null where the event has none."""
-    if not rule.group_by:
-        return pl.lit("{}")
-    return pl.struct(sorted(set(rule.group_by))).struct.json_encode()
-
-
-def deduplicate(events: pl.DataFrame) -> pl.DataFrame:
-    """One row per `event_id`, the one received first; of copies received at once, always the same one."""
-    events = events.select(EVENT_COLUMNS)
-    is_repeated = events["event_id"].is_duplicated()
-    if not is_repeated.any():
-        return events
-    ranking = [
-        "event_id",
-        "received_at",
-        *(name for name in EVENT_COLUMNS if name not in ("event_id", "received_at")),
-    ]
-    first = events.filter(is_repeated).sort(ranking, nulls_last=True).unique("event_id", keep="first")
-    return pl.concat([events.filter(~is_repeated), first])
-
-
-def _meets(field: str, condition: Condition) -> pl.Expr:
-    column = pl.col(field)
-    tests: dict[str, Callable[[Any], pl.Expr]] = {
-        "is_": column.eq_missing,
-        "is_not": column.ne_missing,
-        "in_": lambda values: column.is_in(list(values)),
-        "contains": lambda text: column.str.contains(text, literal=True),
-        "starts_with": column.str.starts_with,
-        "ends_with": column.str.ends_with,
-    }
-    given = condition.model_dump(exclude_none=True)
-    return pl.all_horizontal(tests[operator](operand) for operator, operand in given.items()).fill_null(False)
-
-
-def _steps(rule: Rule, events: pl.DataFrame, until: datetime, groups: pl.Series | None) -> pl.DataFrame:
-    """Sum and sample count of each group's window at each instant at which an event enters or leaves it."""
-    metric = METRICS[rule.metric]
-    samples = (
-        deduplicate(events)
-        .lazy()
-        .filter(matches(rule), metric.is_sample, pl.col("started_at") <= until)
+def moves(rules: Sequence[Rule], found: pl.DataFrame) -> pl.DataFrame:
+    """What samples (`SAMPLE_SCHEMA`) do to their windows, `MOVE_SCHEMA`: enter, and leave where the window rolls on."""
+    windows = pl.DataFrame(
+        {"rule": range(len(rules)), "window": [rule.window for rule in rules]},
+        schema={"rule": pl.UInt32, "window": pl.Duration("us")},
+    )
+    entries = found.with_columns(pl.lit(1, dtype=pl.Int64).alias("samples")).select(MOVE_SCHEMA.names())
+    expiries = (
+        found.filter(pl.col("period_end").is_null())
+        .join(windows, on="rule")
         .select(
-            group_key(rule).alias("group"),
-            pl.col("started_at").alias("at"),
-            metric.amount.alias("amount"),
-            pl.lit(1, dtype=pl.Int64).alias("samples"),
-            "event_id",
-            "trace_id",
+            *_SERIES,
+            "period_end",
+            pl.col("at") + pl.col("window"),
+            (0 - pl.col("amount")).alias("amount"),
+            pl.lit(-1, dtype=pl.Int64).alias("samples"),
+            pl.lit(None, dtype=pl.String).alias("event_id"),
+            pl.lit(None, dtype=pl.String).alias("trace_id"),
         )
     )
-    if groups is not None:
-        samples = samples.filter(pl.col("group").is_in(groups.implode()))
-    expiries = samples.select(
-        "group",
-        pl.col("at") + rule.window,
-        (0 - pl.col("amount")).alias("amount"),
-        pl.lit(-1, dtype=pl.Int64).alias("samples"),
-        pl.lit(None, dtype=pl.String).alias("event_id"),
-        pl.lit(None, dtype=pl.String).alias("trace_id"),
-    ).filter(pl.col("at") <= until)
+    return pl.concat([entries, expiries.select(MOVE_SCHEMA.names())])
+
+
+def steps(moved: pl.DataFrame, openings: pl.DataFrame, until: datetime) -> pl.DataFrame:
+    """Sum and sample count of each window at each instant at which it changes.
+
+    Args:
+        moved: `MOVE_SCHEMA`, of rules and groups in `openings` only.
+        openings: `OPENING_SCHEMA`, one row per rule and group; moves before its `since` are in it.
+        until: Nothing after this time is judged.
+
+    Returns:
+        `MOVE_SCHEMA` with one row per rule, group and instant; `event_id` is the first that entered then, or else the
+        newest that entered since `since`, if any did.
+    """
+    later = (
+        moved.join(openings.select(*_SERIES, "since"), on=_SERIES)
+        .filter(pl.col("at") >= pl.col("since"), pl.col("at") <= until)
+        .drop("since")
+    )
     return (
-        pl.concat([samples, expiries])
-        .sort("group", "at", "event_id", nulls_last=True)
-        .with_columns(pl.col("amount", "samples").cum_sum().over("group"))
-        .group_by("group", "at", maintain_order=True)
-        .agg(pl.col("amount", "samples").last(), pl.struct("event_id", "trace_id").first().alias("entered"))
+        pl.concat([_opened(openings), _ended(later, openings, until), later])
+        .sort(_ORDER, nulls_last=_ORDER_NULLS_LAST)
+        .with_columns(pl.col("amount", "samples").cum_sum().over(*_SERIES, "period_end"))
+        .group_by(*_SERIES, "at", maintain_order=True)
+        .agg(
+            pl.col("period_end", "amount", "samples").last(),
+            pl.struct("event_id", "trace_id").first().alias("entered"),
+        )
         .with_columns(
             pl.when(pl.col("entered").struct.field("event_id").is_not_null())
             .then("entered")
             .forward_fill()
-            .over("group")
+            .over(_SERIES)
         )
         .unnest("entered")
-        .collect()
+        .filter(pl.col("at").is_not_null())
+        .select(MOVE_SCHEMA.names())
     )
 
 
-def _is_firing(rule: Rule, limit: Limit) -> pl.Expr:
-    """Compares sums, never quotients: is the dividend beyond limit times divisor?"""
-    dividend, divisor = _quotient(rule)
-    bound = pl.lit(scaled(limit.value), dtype=pl.Int128) * divisor
-    beyond = {">": dividend > bound, ">=": dividend >= bound, "<": dividend < bound, "<=": dividend <= bound}
-    return beyond[limit.comparison] & (pl.col("samples") >= rule.min_samples)
+def fired(rules: Sequence[Rule], stepped: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """The intervals in which rules fire.
 
+    Args:
+        rules: The rules that `rule` is a place in.
+        stepped: What `steps` found.
+        before: Whether each was firing just before: `rule`, `group`, `severity`, `was_firing`. None: none was.
 
-def _value(rule: Rule) -> pl.Expr:
-    dividend, divisor = _quotient(rule)
-    unit = pl.lit(Decimal(1).scaleb(-DECIMAL_PLACES), dtype=VALUE)
-    return (
-        pl.when(pl.col("samples") >= rule.min_samples)
-        .then((dividend // divisor).cast(pl.Decimal(38, 0)) * unit)
-        .cast(VALUE)
+    Returns:
+        `INTERVAL_SCHEMA`, as `evaluate` explains.
+    """
+    judged = (
+        stepped.join(_limits(rules), on="rule")
+        .join(_table(rules), on="rule")
+        .with_columns(_is_firing().alias("is_firing"), _value().alias("value"))
     )
-
-
-def _quotient(rule: Rule) -> tuple[pl.Expr, pl.Expr]:
-    """Dividend and divisor of the metric's value: the sum of the window, by its samples, its minutes, or one."""
-    metric, amount = METRICS[rule.metric], pl.col("amount")
-    if metric.is_average:
-        return amount, pl.col("samples").cast(pl.Int128)
-    if metric.is_per_minute:
-        return amount * 60, pl.lit(int(rule.window.total_seconds()), dtype=pl.Int128)
-    return amount, pl.lit(1, dtype=pl.Int128)
-
-
-def _intervals(rule: Rule, limit: Limit, steps: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
-    """Runs of firing steps of each group, for one limit of the rule."""
-    judged = steps.with_columns(_is_firing(rule, limit).alias("is_firing"), _value(rule).alias("value"))
+    series = [*_SERIES, "severity"]
     if before is not None:
-        starts = before.filter(severity=limit.severity)
-        judged = judged.join(starts.select("group", "since"), on="group").filter(
-            pl.col("at") >= pl.col("since")
-        )
-        held = starts.filter("was_firing").select("group", pl.lit(True).alias("is_firing"))
-        judged = pl.concat([held, judged.drop("since")], how="diagonal").sort("group", "at", nulls_last=False)
-    changed = pl.col("is_firing") != pl.col("is_firing").shift(1).over("group").fill_null(False)
+        held = before.filter("was_firing").select(*series, pl.lit(True).alias("is_firing"))
+        judged = pl.concat([held, judged], how="diagonal")
+    judged = judged.sort(*series, "at", nulls_last=False)
+    changed = pl.col("is_firing") != pl.col("is_firing").shift(1).over(series).fill_null(False)
     return (
         judged.filter(changed)
         .with_columns(
-            pl.col("at").shift(-1).over("group").alias("resolved_at"),
-            pl.col("value").shift(-1).over("group").alias("resolved_value"),
+            pl.col("at").shift(-1).over(series).alias("resolved_at"),
+            pl.col("value").shift(-1).over(series).alias("resolved_value"),
         )
         .filter("is_firing")
         .select(
-            "group",
-            pl.lit(limit.severity).alias("severity"),
-            pl.lit(str(limit.value)).alias("limit"),
+            *_SERIES,
+            "severity",
+            "limit",
             pl.col("at").alias("fired_at"),
             "resolved_at",
             "value",
@@ -213,4 +220,121 @@ def _intervals(rule: Rule, limit: Limit, steps: pl.DataFrame, before: pl.DataFra
             pl.col("samples").alias("sample_count"),
         )
         .cast(INTERVAL_SCHEMA)
+        .sort("fired_at", *series)
     )
+
+
+def _all_steps(rule: Rule, events: pl.DataFrame, until: datetime) -> pl.DataFrame:
+    """The steps of every group from its first event on."""
+    found = samples([rule], deduplicate(events))
+    openings = (
+        found.select(_SERIES)
+        .unique()
+        .with_columns(
+            pl.lit(None, dtype=TIME).alias("period_end"),
+            pl.lit(BEGINNING, dtype=TIME).alias("since"),
+            pl.lit(0, dtype=pl.Int128).alias("amount"),
+            pl.lit(0, dtype=pl.Int64).alias("samples"),
+        )
+    )
+    return steps(moves([rule], found), openings, until)
+
+
+def _opened(openings: pl.DataFrame) -> pl.DataFrame:
+    """Openings as moves before all others."""
+    return openings.select(
+        *_SERIES,
+        "period_end",
+        pl.lit(None, dtype=TIME).alias("at"),
+        "amount",
+        "samples",
+        pl.lit(None, dtype=pl.String).alias("event_id"),
+        pl.lit(None, dtype=pl.String).alias("trace_id"),
+    )
+
+
+def _ended(moved: pl.DataFrame, openings: pl.DataFrame, until: datetime) -> pl.DataFrame:
+    """A move of nothing at the end of each calendar period in which nothing else moves: the next one begins empty."""
+    return (
+        pl.concat([moved.select(*_SERIES, "period_end"), openings.select(*_SERIES, "period_end")])
+        .filter(pl.col("period_end") <= until)
+        .unique()
+        .select(
+            *_SERIES,
+            pl.lit(None, dtype=TIME).alias("period_end"),
+            pl.col("period_end").alias("at"),
+            pl.lit(0, dtype=pl.Int128).alias("amount"),
+            pl.lit(0, dtype=pl.Int64).alias("samples"),
+            pl.lit(None, dtype=pl.String).alias("event_id"),
+            pl.lit(None, dtype=pl.String).alias("trace_id"),
+        )
+        .join(moved, on=[*_SERIES, "at"], how="anti")
+    )
+
+
+def _table(rules: Sequence[Rule]) -> pl.DataFrame:
+    """What the value of each rule is the quotient of: see `_quotient`."""
+    metrics = [METRICS[rule.metric] for rule in rules]
+    return pl.DataFrame(
+        {
+            "rule": range(len(rules)),
+            "min_samples": [rule.min_samples for rule in rules],
+            "is_average": [metric.is_average for metric in metrics],
+            "factor": [60 if metric.is_per_minute else 1 for metric in metrics],
+            "divisor": [
+                int(rule.window.total_seconds()) if metric.is_per_minute and rule.window else 1
+                for rule, metric in zip(rules, metrics, strict=True)
+            ],
+        },
+        schema={
+            "rule": pl.UInt32,
+            "min_samples": pl.Int64,
+            "is_average": pl.Boolean,
+            "factor": pl.Int128,
+            "divisor": pl.Int128,
+        },
+    )
+
+
+def _limits(rules: Sequence[Rule]) -> pl.DataFrame:
+    """One row per limit: `rule`, `severity`, `comparison`, `limit` as text, `bound` in units of 1e-12."""
+    rows = [
+        (number, limit.severity, limit.comparison, str(limit.value), scaled(limit.value))
+        for number, rule in enumerate(rules)
+        for limit in rule.when
+    ]
+    return pl.DataFrame(rows, schema=_LIMIT_SCHEMA, orient="row")
+
+
+def _is_firing() -> pl.Expr:
+    """Compares sums, never quotients: is the dividend beyond limit times divisor?"""
+    dividend, divisor = _quotient()
+    bound, comparison = pl.col("bound") * divisor, pl.col("comparison")
+    beyond = (
+        pl.when(comparison == ">")
+        .then(dividend > bound)
+        .when(comparison == ">=")
+        .then(dividend >= bound)
+        .when(comparison == "<")
+        .then(dividend < bound)
+        .otherwise(dividend <= bound)
+    )
+    return beyond & (pl.col("samples") >= pl.col("min_samples"))
+
+
+def _value() -> pl.Expr:
+    dividend, divisor = _quotient()
+    unit = pl.lit(Decimal(1).scaleb(-DECIMAL_PLACES), dtype=VALUE)
+    return (
+        pl.when(pl.col("samples") >= pl.col("min_samples"))
+        .then((dividend // divisor).cast(pl.Decimal(38, 0)) * unit)
+        .cast(VALUE)
+    )
+
+
+def _quotient() -> tuple[pl.Expr, pl.Expr]:
+    """Dividend and divisor of the metric's value: the sum of the window, by its samples, its minutes, or one."""
+    samples_or_time = (
+        pl.when("is_average").then(pl.col("samples").cast(pl.Int128)).otherwise(pl.col("divisor"))
+    )
+    return pl.col("amount") * pl.col("factor"), samples_or_time

@@ -8,7 +8,7 @@ here: that comparison, and the rows. What does not: when a rule fires (`evaluate
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,6 @@ import polars as pl
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from meterhouse.alerts.evaluate import BEFORE_SCHEMA
 from meterhouse.alerts.outbox import queue, queue_follow_up
 from meterhouse.alerts.rules import Rule
 from meterhouse.alerts.wording import facts, facts_of_rule, plain_number
@@ -29,10 +28,17 @@ BACKFILL_AGE = timedelta(hours=6)
 
 _NAMESPACE = uuid.UUID("6f3d0e0a-6a57-5d0f-9c36-3c0a8d8f2b11")
 
-Key = tuple[str, str]
-"""Group and severity."""
+Key = tuple[int, str, str]
+"""Place of the rule, group and severity."""
 Interval = dict[str, Any]
 """One row of `evaluate.INTERVAL_SCHEMA`."""
+Record = dict[Key, list[IncidentRow]]
+
+_SERIES = ("rule", "group")
+_STANDING_SCHEMA = pl.Schema(
+    {"rule": pl.UInt32(), "group": pl.String(), "severity": pl.String(), "was_firing": pl.Boolean()}
+)
+_QUERY_SIZE = 500
 
 
 @dataclass(frozen=True)
@@ -45,65 +51,95 @@ class Change:
     incident_id: str
 
 
-def standing(session: Session, rule: Rule, since: pl.DataFrame) -> pl.DataFrame:
-    """Where to begin judging: whether an incident of each group was open just before `since`.
+def on_record(session: Session, rules: Sequence[Rule], since: pl.DataFrame) -> Record:
+    """The incidents of some groups that reach to `since` or beyond, oldest first.
 
     Args:
         session: Control database.
-        rule: The rule.
-        since: Columns `group` and `since`.
-
-    Returns:
-        `evaluate.BEFORE_SCHEMA`, one row per group and severity of the rule.
+        rules: The rules that `rule` is a place in.
+        since: Columns `rule`, `group` and `since`, at least one row.
     """
-    starts = dict(since.select("group", "since").iter_rows())
-    firing = {
-        (row.group_key, row.severity)
-        for row in _on_record(session, rule, min(starts.values()))
-        if row.group_key in starts and _covers(row, starts[row.group_key])
-    }
-    rows = [
-        (group, limit.severity, start, (group, limit.severity) in firing)
-        for group, start in starts.items()
-        for limit in rule.when
+    numbers = {(rule.name, rule.version): number for number, rule in enumerate(rules)}
+    starts = {(rule, group): start for rule, group, start in since.select(*_SERIES, "since").iter_rows()}
+    groups = since["group"].unique().to_list()
+    found: Record = defaultdict(list)
+    for start in range(0, len(groups), _QUERY_SIZE):
+        query = (
+            select(IncidentRow)
+            .where(
+                IncidentRow.group_key.in_(groups[start : start + _QUERY_SIZE]),
+                or_(IncidentRow.resolved_at.is_(None), IncidentRow.resolved_at >= since["since"].min()),
+            )
+            .order_by(IncidentRow.fired_at, IncidentRow.id)
+        )
+        for row in session.scalars(query):
+            number = numbers.get((row.rule, row.rule_version), -1)
+            first = starts.get((number, row.group_key))
+            if first is not None and (row.resolved_at is None or row.resolved_at >= first):
+                found[number, row.group_key, row.severity].append(row)
+    return found
+
+
+def standing(rules: Sequence[Rule], record: Record, since: pl.DataFrame) -> pl.DataFrame:
+    """Which limits were crossed just before `since`: `rule`, `group`, `severity`, `was_firing`."""
+    starts = {(rule, group): start for rule, group, start in since.select(*_SERIES, "since").iter_rows()}
+    firing = [
+        (number, group, severity, True)
+        for (number, group, severity), rows in record.items()
+        if any(_covers(row, starts[number, group]) for row in rows)
+        and any(limit.severity == severity for limit in rules[number].when)
     ]
-    return pl.DataFrame(rows, schema=BEFORE_SCHEMA, orient="row")
+    return pl.DataFrame(firing, schema=_STANDING_SCHEMA, orient="row")
+
+
+def open_groups(session: Session, rules: Sequence[Rule]) -> pl.DataFrame:
+    """`rule` and `group` of the open incidents."""
+    numbers = {(rule.name, rule.version): number for number, rule in enumerate(rules)}
+    query = select(IncidentRow.rule, IncidentRow.rule_version, IncidentRow.group_key).where(
+        IncidentRow.status == "firing"
+    )
+    rows = [
+        (numbers[name, version], group)
+        for name, version, group in session.execute(query)
+        if (name, version) in numbers
+    ]
+    return pl.DataFrame(rows, schema={"rule": pl.UInt32, "group": pl.String}, orient="row")
 
 
 def reconcile(
-    session: Session, rule: Rule, intervals: pl.DataFrame, before: pl.DataFrame, now: datetime
+    session: Session,
+    rules: Sequence[Rule],
+    intervals: pl.DataFrame,
+    since: pl.DataFrame,
+    record: Record,
+    now: datetime,
 ) -> list[Change]:
     """Write the difference between the intervals and the incidents on record, and queue its messages.
 
     Args:
         session: Control database; the caller commits.
-        rule: The rule.
-        intervals: What `evaluate` found from `before` on.
-        before: What `standing` said.
+        rules: The rules that `rule` is a place in.
+        intervals: What `evaluate.fired` found from `since` on.
+        since: Columns `rule`, `group` and `since`.
+        record: What `on_record` found.
         now: Time of the judgement.
     """
-    starts: dict[Key, datetime] = {
-        (group, severity): start for group, severity, start, _ in before.iter_rows()
-    }
-    if not starts:
-        return []
     found: dict[Key, list[Interval]] = defaultdict(list)
     for interval in intervals.iter_rows(named=True):
-        found[interval["group"], interval["severity"]].append(interval)
-    recorded: dict[Key, list[IncidentRow]] = defaultdict(list)
-    for incident in _on_record(session, rule, min(starts.values())):
-        key = (incident.group_key, incident.severity)
-        if key in starts and (incident.resolved_at is None or incident.resolved_at >= starts[key]):
-            recorded[key].append(incident)
+        found[interval["rule"], interval["group"], interval["severity"]].append(interval)
+    keys = sorted(found.keys() | record.keys())
+    starts = {(rule, group): start for rule, group, start in since.select(*_SERIES, "since").iter_rows()}
     changes = [
-        _apply(session, rule, row, interval, now)
-        for key in sorted(found.keys() | recorded.keys())
-        for row, interval in _pairs(rule, found[key], recorded[key], starts[key])
+        _apply(session, rules[key[0]], row, interval, now)
+        for key in keys
+        for row, interval in _pairs(
+            rules[key[0]], found.get(key, []), record.get(key, []), starts[key[0], key[1]]
+        )
     ]
     return [change for change in changes if change]
 
 
-def withdraw(session: Session, rules: list[Rule], now: datetime) -> list[Change]:
+def withdraw(session: Session, rules: Sequence[Rule], now: datetime) -> list[Change]:
     """Close the open incidents of rules that were removed or changed: nothing judges them any more."""
     current = {(rule.name, rule.version) for rule in rules}
     changes = []
@@ -112,20 +148,6 @@ def withdraw(session: Session, rules: list[Rule], now: datetime) -> list[Change]
             row.status, row.resolved_at = "resolved", max(now, row.fired_at)
             changes.append(_follow_up(session, row, "resolved", now, note="The rule was changed or removed."))
     return changes
-
-
-def _on_record(session: Session, rule: Rule, since: datetime) -> list[IncidentRow]:
-    """The rule's incidents that reach to `since` or beyond, oldest first."""
-    query = (
-        select(IncidentRow)
-        .where(
-            IncidentRow.rule == rule.name,
-            IncidentRow.rule_version == rule.version,
-            or_(IncidentRow.resolved_at.is_(None), IncidentRow.resolved_at >= since),
-        )
-        .order_by(IncidentRow.fired_at, IncidentRow.id)
-    )
-    return list(session.scalars(query))
 
 
 def _covers(row: IncidentRow, at: datetime) -> bool:

@@ -8,11 +8,15 @@ the sensor. What does not: what a judgement does (`judgement.py`) and how files 
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import polars as pl
 import pyarrow.fs as pafs
+from sqlalchemy.orm import Session
 
 from meterhouse.alerts import batches
 from meterhouse.alerts.incidents import Change
@@ -20,6 +24,7 @@ from meterhouse.alerts.judgement import judge, judge_silence
 from meterhouse.alerts.outbox import deliver
 from meterhouse.alerts.rules import Rule
 from meterhouse.alerts.rules_file import RulesError, load_rules
+from meterhouse.alerts.running import RunningSums
 from meterhouse.control.database import reading, session
 from meterhouse.events.landing import (
     LandingFile,
@@ -75,7 +80,7 @@ class _Bench:
     """What judging needs, opened once per watch; `not_before` says when a file is worth another look."""
 
     settings: Settings
-    rules: list[Rule]
+    running: RunningSums
     book: PriceBook
     zone: LandingZone
     rules_stamp: list[int | None]
@@ -156,8 +161,28 @@ def _watch(bench: _Bench, outcome: Judgement, deadline: float, poll_seconds: flo
 
 def _open(settings: Settings) -> _Bench:
     stamp = _rules_stamp(settings)
-    rules = load_rules(settings.rules_file)
-    return _Bench(settings, rules, current_book(settings), open_landing_zone(settings), stamp)
+    rules = tuple(load_rules(settings.rules_file))
+    book = current_book(settings)
+    running = _running_sums(settings.control_database_url, rules)
+    return _Bench(settings, running, book, open_landing_zone(settings), stamp)
+
+
+@lru_cache(maxsize=2)
+def _running_sums(control_url: str, rules: tuple[Rule, ...]) -> RunningSums:  # noqa: ARG001
+    """The windows of these rules, kept from one watch to the next and shared by all that watch in this process."""
+    return RunningSums(rules)
+
+
+@contextmanager
+def _judging(bench: _Bench) -> Iterator[Session]:
+    """One writing transaction, and the running sums to oneself; those are made anew when it fails."""
+    with bench.running.lock:
+        try:
+            with session(bench.settings) as transaction:
+                yield transaction
+        except BaseException:
+            bench.running.forget()
+            raise
 
 
 def _rules_stamp(settings: Settings) -> list[int | None]:
@@ -205,8 +230,8 @@ def _judge_file(bench: _Bench, file: LandingFile, outcome: Judgement) -> None:
             bench.not_before[file.url] = time.monotonic() + RETRY_SECONDS
             return
         events = price_events(pl.DataFrame(found.events), bench.book)
-        with session(bench.settings) as transaction:
-            changes = judge(transaction, bench.rules, file.url, events, now)
+        with _judging(bench) as transaction:
+            changes = judge(transaction, bench.running, file.url, events, now)
     except Exception as error:
         bench.not_before[file.url] = time.monotonic() + RETRY_SECONDS
         logger.debug("judging %s failed", file.url, exc_info=True)
@@ -219,8 +244,8 @@ def _judge_file(bench: _Bench, file: LandingFile, outcome: Judgement) -> None:
 
 
 def _judge_silence(bench: _Bench, outcome: Judgement) -> None:
-    with session(bench.settings) as transaction:
-        outcome.changes += judge_silence(transaction, bench.rules, datetime.now(UTC))
+    with _judging(bench) as transaction:
+        outcome.changes += judge_silence(transaction, bench.running, datetime.now(UTC))
 
 
 def _deliver(settings: Settings, outcome: Judgement) -> None:

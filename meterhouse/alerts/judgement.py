@@ -1,35 +1,42 @@
 """Judging: what new events, and the passing of time, do to the incidents.
 
-Events of a group change nothing before the first of them. So a judgement starts there, from the state on record, and
-evaluates the group's windows exactly from then on; everything it finds (batch, incidents, messages) commits in the
-caller's one transaction. What belongs here: which groups to judge from when. What does not: files (`judge.py`), the
-evaluation (`evaluate.py`), the comparison with incidents (`incidents.py`).
+Events of a group change nothing before the first of them. So a judgement starts there, from the windows just before
+(`running.py`) and the state on record, and follows the group exactly from then on, through the events that entered or
+left since; everything it finds (events, incidents, messages) commits in the caller's one transaction. What belongs
+here: which groups to judge from when, and which events that needs. What does not: files (`judge.py`), the evaluation
+(`evaluate.py`), the comparison with incidents (`incidents.py`).
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import polars as pl
 from sqlalchemy.orm import Session
 
 from meterhouse.alerts import batches
-from meterhouse.alerts.evaluate import evaluate, group_key, matches
-from meterhouse.alerts.incidents import Change, reconcile, standing, withdraw
-from meterhouse.alerts.rules import Rule
+from meterhouse.alerts.evaluate import BEGINNING, fired, moves, steps
+from meterhouse.alerts.incidents import Change, on_record, open_groups, reconcile, standing, withdraw
+from meterhouse.alerts.metrics import EVENT_COLUMNS
+from meterhouse.alerts.rules import MAX_REACH, Rule
+from meterhouse.alerts.running import RunningSums, with_period_ends
+from meterhouse.alerts.samples import TIME, deduplicate, samples
 from meterhouse.control.database import take_turns
 
 _INSTANT = timedelta(microseconds=1)
 """Resolution of event times."""
+_FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
+_FIRST_LOOK_BACK = timedelta(minutes=5)
 
 
 def judge(
-    session: Session, rules: list[Rule], file_url: str, events: pl.DataFrame, now: datetime
+    session: Session, running: RunningSums, file_url: str, events: pl.DataFrame, now: datetime
 ) -> list[Change]:
     """Judge the events of one file, once: a file that was judged before changes nothing.
 
     Args:
         session: Control database; the caller commits.
-        rules: All rules in force.
+        running: The windows of all rules in force.
         file_url: The file, relative to the landing zone.
         events: Its priced events, with at least `metrics.EVENT_COLUMNS`.
         now: Time of the judgement (UTC); events dated later are judged when their time has come.
@@ -37,83 +44,156 @@ def judge(
     take_turns(session, "alerts")
     if batches.judged(session, [file_url]):
         return []
-    batches.store(session, file_url, events, now)
-    changes = withdraw(session, rules, now)
-    if rules and len(events):
-        new_ids = events["event_id"].unique()
-        known = _with_context(session, events, new_ids, _longest_window(rules))
-        copies = known.filter(pl.col("event_id").is_in(new_ids.implode()))
-        floor = batches.forgotten_until(session)
-        for rule in rules:
-            since = _grouped(rule, copies).group_by("group").agg(since=pl.col("started_at").min())
-            changes += _judge_rule(session, rule, known, since, floor, now)
-    batches.forget(session, _longest_window(rules), now)
+    running.catch_up(session, now)
+    if batches.silence_judged_until(session) == BEGINNING:
+        batches.remember_silence(session, now)
+    batches.note_judged(session, file_url, len(events), now)
+    added, removed = _settled(session, running, deduplicate(events.select(EVENT_COLUMNS)))
+    since = running.exchange(session, added, removed, now)
+    changes = withdraw(session, running.rules, now)
+    changes += _judge_groups(session, running, since, now)
+    batches.forget(session, running.reach, now)
     return changes
 
 
-def judge_silence(session: Session, rules: list[Rule], now: datetime) -> list[Change]:
+def judge_silence(session: Session, running: RunningSums, now: datetime) -> list[Change]:
     """Judge what the passing of time changed in every group: expired events, and events dated ahead of their file.
 
     Args:
         session: Control database; the caller commits.
-        rules: All rules in force.
+        running: The windows of all rules in force.
         now: Time of the judgement (UTC).
     """
     take_turns(session, "alerts")
-    changes = withdraw(session, rules, now)
+    running.catch_up(session, now)
+    changes = withdraw(session, running.rules, now)
     start = batches.silence_judged_until(session)
-    if rules and start < now:
-        known = batches.load(session, _earlier(start, _longest_window(rules)))
-        floor = batches.forgotten_until(session)
-        for rule in rules if len(known) else []:
-            groups = _grouped(rule, known).select("group").unique()
-            since = groups.with_columns(pl.lit(start + _INSTANT).alias("since"))
-            changes += _judge_rule(session, rule, known, since, floor, now)
-    batches.remember_silence(session, now)
+    if start == BEGINNING:
+        batches.remember_silence(session, now)
+    elif start < now:
+        moved = _moves(session, running.rules, _span(running, start, now))
+        stirred = moved.filter(pl.col("at") > start, pl.col("at") <= now).select("rule", "group")
+        since = pl.concat([stirred, _at_period_end(session, running.rules, start, now)]).unique()
+        since = since.with_columns(pl.lit(start + _INSTANT, dtype=TIME).alias("since"))
+        changes += _judge_groups(session, running, since, now, moved)
+        running.advance(moved, now)
+        batches.remember_silence(session, now)
     return changes
 
 
-def _judge_rule(
-    session: Session, rule: Rule, known: pl.DataFrame, since: pl.DataFrame, floor: datetime, now: datetime
+def _judge_groups(
+    session: Session,
+    running: RunningSums,
+    since: pl.DataFrame,
+    now: datetime,
+    moved: pl.DataFrame | None = None,
 ) -> list[Change]:
-    """Judge some groups of one rule, none from before the time from which all events are known."""
+    """Judge groups, each from its own `since` on, none from before the time from which all events are known."""
+    rules = running.rules
+    since = _within_memory(rules, since, batches.forgotten_until(session)).filter(pl.col("since") <= now)
     if since.is_empty():
         return []
-    if floor > batches.BEGINNING:
-        since = since.with_columns(pl.max_horizontal("since", pl.lit(floor + rule.window + _INSTANT)))
-    before = standing(session, rule, since)
-    return reconcile(session, rule, evaluate(rule, known, now, before), before, now)
+    if moved is None:
+        moved = _moves(session, rules, _span(running, cast(datetime, since["since"].min()), now))
+    moved = moved.join(since, on=["rule", "group"], how="semi")
+    stepped = steps(moved, running.openings(since, moved), now)
+    rows = on_record(session, rules, since)
+    found = _named(session, rules, fired(rules, stepped, standing(rules, rows, since)))
+    return reconcile(session, rules, found, since, rows, now)
 
 
-def _grouped(rule: Rule, events: pl.DataFrame) -> pl.DataFrame:
-    """`group` and `started_at` of the events that the rule looks at."""
-    return events.filter(matches(rule)).select(group_key(rule).alias("group"), "started_at")
+def _settled(
+    session: Session, running: RunningSums, events: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Those of a file's events that count, and those that counted until now and do not any more."""
+    times = running.times_of_copies(events)
+    if not times:
+        return events, events.clear()
+    known = batches.load(session, [(time, time) for time in times])
+    known = known.filter(pl.col("event_id").is_in(events["event_id"].implode()))
+    copies = pl.concat(
+        [frame.with_columns(is_new=pl.lit(is_new)) for frame, is_new in ((known, False), (events, True))]
+    )
+    winners = deduplicate(copies)
+    lost = known.join(winners.filter("is_new"), on="event_id", how="semi")
+    return winners.filter("is_new").drop("is_new"), lost
 
 
-def _with_context(
-    session: Session, events: pl.DataFrame, new_ids: pl.Series, reach: timedelta
-) -> pl.DataFrame:
-    """All events that a window touched by the new ones can hold.
-
-    A new copy of a known event may replace it (the first received stands), so windows around that one are touched too.
-    Copies that start further apart than the longest window are not recognised as copies here, only in the warehouse.
-    """
-    start = _earliest(events)
-    while True:
-        known = batches.load(session, _earlier(start, reach))
-        earliest = _earliest(known.filter(pl.col("event_id").is_in(new_ids.implode())))
-        if earliest >= start:
-            return known
-        start = earliest
+def _span(running: RunningSums, start: datetime, now: datetime) -> batches.Span:
+    """From `start` to now, and on to the instant of the running sums on either side."""
+    return min(start, running.at), max(now, running.at)
 
 
-def _earliest(events: pl.DataFrame) -> datetime:
-    return cast(datetime, events["started_at"].min())
+def _moves(session: Session, rules: Sequence[Rule], span: batches.Span) -> pl.DataFrame:
+    """All that enters or leaves a window in a span of time, and whatever is dated ahead of it."""
+    start, end = span
+    windows = {rule.window for rule in rules if rule.window is not None}
+    left = [(_earlier(start, window), _earlier(end, window)) for window in windows]
+    moved = moves(rules, samples(rules, batches.load(session, [(start, _FOREVER), *left])))
+    return moved.filter(pl.col("at") >= start, pl.col("period_end").is_not_null() | (pl.col("at") <= end))
 
 
-def _longest_window(rules: list[Rule]) -> timedelta:
-    return max((rule.window for rule in rules), default=timedelta())
+def _at_period_end(session: Session, rules: Sequence[Rule], start: datetime, now: datetime) -> pl.DataFrame:
+    """Groups with an open incident whose calendar period ended since `start`: `rule`, `group`."""
+    ended = with_period_ends(
+        rules,
+        pl.DataFrame({"rule": range(len(rules)), "since": start}, schema={"rule": pl.UInt32, "since": TIME}),
+    ).filter(pl.col("period_end") <= now)
+    return open_groups(session, rules).join(ended, on="rule", how="semi")
+
+
+def _within_memory(rules: Sequence[Rule], since: pl.DataFrame, floor: datetime) -> pl.DataFrame:
+    """Judge no window that holds an event which was forgotten, or may: begin with the first that does not."""
+    if floor == BEGINNING:
+        return since
+    known = pl.DataFrame(
+        {"rule": range(len(rules)), "since": floor, "window": [rule.window for rule in rules]},
+        schema={"rule": pl.UInt32, "since": TIME, "window": pl.Duration("us")},
+    )
+    first = with_period_ends(rules, known).select(
+        "rule", first=pl.coalesce("period_end", pl.col("since") + pl.col("window") + _INSTANT)
+    )
+    return since.join(first, on="rule").select(
+        "rule", "group", pl.max_horizontal("since", "first").alias("since")
+    )
+
+
+def _named(session: Session, rules: Sequence[Rule], found: pl.DataFrame) -> pl.DataFrame:
+    """Give intervals that began as an event left their newest event: it entered before what was looked at."""
+    is_nameless = pl.col("fired_at").is_not_null() & pl.col("first_event_id").is_null()
+    sought = found.filter(is_nameless).select("rule", "group", "fired_at").unique()
+    if sought.is_empty():
+        return found
+    newest = _newest(session, rules, sought)
+    named = found.join(newest, on=["rule", "group", "fired_at"], how="left")
+    return named.with_columns(
+        pl.coalesce("first_event_id", "event_id").alias("first_event_id"),
+        pl.when(is_nameless).then("newest_trace_id").otherwise("trace_id").alias("trace_id"),
+    ).select(found.columns)
+
+
+def _newest(session: Session, rules: Sequence[Rule], sought: pl.DataFrame) -> pl.DataFrame:
+    """The newest event of each rule and group before `fired_at`, looking back further and further."""
+    end = cast(datetime, sought["fired_at"].max())
+    first = cast(datetime, sought["fired_at"].min())
+    look_back, found = _FIRST_LOOK_BACK, []
+    while len(sought) and look_back < 2 * MAX_REACH:
+        start = _earlier(first, look_back)
+        entered = samples(rules, batches.load(session, [(start, end)])).rename(
+            {"trace_id": "newest_trace_id"}
+        )
+        hits = (
+            sought.join(entered, on=["rule", "group"])
+            .filter(pl.col("at") <= pl.col("fired_at"))
+            .sort(pl.col("at"), "event_id", descending=[True, False])
+            .unique(["rule", "group", "fired_at"], keep="first", maintain_order=True)
+            .select("rule", "group", "fired_at", "event_id", "newest_trace_id")
+        )
+        found.append(hits)
+        sought = sought.join(hits, on=["rule", "group", "fired_at"], how="anti")
+        look_back *= 2
+    return pl.concat(found)
 
 
 def _earlier(time: datetime, by: timedelta) -> datetime:
-    return time - by if time - batches.BEGINNING > by else batches.BEGINNING
+    return time - by if time - BEGINNING > by else BEGINNING

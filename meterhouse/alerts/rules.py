@@ -13,7 +13,8 @@ from datetime import timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -23,12 +24,21 @@ from pydantic import (
     Field,
     PlainSerializer,
     WithJsonSchema,
+    model_validator,
 )
 
 from meterhouse.alerts.delivery.channels import CHANNELS
 from meterhouse.alerts.metrics import DIMENSIONS, METRICS, scaled
 
 MAX_WINDOW = timedelta(days=31)
+PERIODS = {
+    "day": timedelta(hours=25),
+    "week": timedelta(days=7, hours=1),
+    "month": timedelta(days=31, hours=1),
+    "quarter": timedelta(days=92, hours=1),
+}
+"""Calendar periods, and how long each can last, also when the clocks are put back in it."""
+MAX_REACH = max(MAX_WINDOW, *PERIODS.values())
 _HIGHEST_LIMIT = Decimal("1e15")
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -128,6 +138,14 @@ def _choice(what: str, choices: tuple[str, ...]) -> tuple[AfterValidator, WithJs
     return AfterValidator(_one_of(what, choices)), WithJsonSchema({"type": "string", "enum": list(choices)})
 
 
+def _known_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone; write an IANA name such as Europe/Berlin") from None
+    return name
+
+
 Dimension = Annotated[str, *_choice("field of an event that rules can use", DIMENSIONS)]
 MetricName = Annotated[str, *_choice("metric", tuple(METRICS))]
 Channel = Annotated[str, *_choice("channel", tuple(CHANNELS))]
@@ -137,6 +155,8 @@ Window = Annotated[
     PlainSerializer(_window_text),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,9} ?[smhd]$", "examples": ["1h", "15m"]}),
 ]
+Period = Annotated[str, *_choice("period", tuple(PERIODS))]
+TimeZone = Annotated[str, AfterValidator(_known_time_zone)]
 When = Annotated[tuple[Limit, ...], BeforeValidator(_read_limits), WithJsonSchema(_WHEN_SCHEMA)]
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -175,7 +195,7 @@ Where = Annotated[
 
 
 class Rule(BaseModel):
-    """A rolling threshold rule: fires for a group while the metric over the last window is beyond a limit."""
+    """A threshold rule: fires for a group while the metric over a window or calendar period is beyond a limit."""
 
     model_config = _STRICT
 
@@ -183,8 +203,16 @@ class Rule(BaseModel):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="Unique; letters, digits, dots, dashes."
     )
     metric: MetricName
-    window: Window = Field(
-        description="Rolling, by event time: an event counts from its start until one window later."
+    window: Window | None = Field(
+        default=None,
+        description="Rolling, by event time: an event counts from its start until one window later.",
+    )
+    period: Period | None = Field(
+        default=None,
+        description="Calendar period, in place of window: an event counts until the period ends.",
+    )
+    timezone: TimeZone = Field(
+        default="UTC", description="Whose calendar a period follows: an IANA name such as Europe/Berlin."
     )
     when: When = Field(description='A limit such as "> 1.25", or one for each of warning and critical.')
     group_by: tuple[Dimension, ...] = Field(
@@ -199,10 +227,27 @@ class Rule(BaseModel):
         default="live", description="Shadow: incidents are recorded, nobody is told."
     )
 
+    @model_validator(mode="after")
+    def _looks_at_one_span(self) -> Self:
+        if (self.window is None) == (self.period is None):
+            raise ValueError("write either window, such as 1h, or period: day, week, month or quarter")
+        if self.period is None and self.timezone != "UTC":
+            raise ValueError("timezone is for a period; a rolling window needs none")
+        if self.period is not None and METRICS[self.metric].is_per_minute:
+            raise ValueError(f"{self.metric} needs a window, not a period")
+        return self
+
     @property
     def window_text(self) -> str:
-        """The window as it is written: `1h`, `90s`."""
-        return _window_text(self.window)
+        """The window as it is written, `1h`, `90s`, or the period in words."""
+        if self.window is not None:
+            return _window_text(self.window)
+        return f"{self.period} ({self.timezone})"
+
+    @property
+    def reach(self) -> timedelta:
+        """How long an event can count."""
+        return self.window if self.window is not None else PERIODS[str(self.period)]
 
     @cached_property
     def version(self) -> str:

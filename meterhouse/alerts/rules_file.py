@@ -16,14 +16,12 @@ from meterhouse.errors import MeterhouseError
 from meterhouse.marked_yaml import YamlFault, child_of, line_of, read_document, repeated_keys
 
 NOT_BUILT_KEYS = {
-    "period": "calendar budgets are not built yet; use window for a rolling one",
-    "timezone": "calendar budgets are not built yet, and rolling windows need no time zone",
     "for": "a rule cannot yet wait until a limit has been crossed for some time; use a longer window or min_samples",
     "renotify": "repeated messages are not built yet; an incident is told once when it fires and once when it ends",
     "anomaly": "anomaly rules are not built yet; use a limit in when",
     "change": "rules on change against the previous window are not built yet; use a limit in when",
-    "budget": "budgets are not built yet; use total_cost with a window",
-    "pace": "budgets are not built yet; use total_cost with a window",
+    "budget": "budgets are not built yet; use total_cost with a period",
+    "pace": "budgets are not built yet; use total_cost with a period",
     "no_data": "rules on missing data are not built yet",
     "health": "rules on the pipeline's health are not built yet; unpriced_events is a metric",
     "source": "rules on billed and pipeline data are not built yet; every rule reads metered events",
@@ -126,7 +124,7 @@ def _rule_nodes(text: str, name: str) -> list[tuple[yaml.Node, Any]]:
 def _read_rule(data: Any, node: yaml.Node) -> Rule | list[tuple[int, str]]:
     """The rule, or line and sentence of each of its faults."""
     if not isinstance(data, dict):
-        return [(line_of(node), "a rule must be a mapping with name, metric, window and when.")]
+        return [(line_of(node), "a rule must be a mapping with name, metric, window or period, and when.")]
     title = f"rule {data['name']!r}" if isinstance(data.get("name"), str) else "the rule"
     try:
         return Rule.model_validate(data)
@@ -147,7 +145,7 @@ def _explain(
     last = str(path[-1]) if path else ""
     value = found.value if isinstance(found, yaml.ScalarNode) else None
     if kind == "missing":
-        return line, f"{title} has no {last}; every rule needs name, metric, window and when."
+        return line, f"{title} has no {last}; every rule needs name, metric, window or period, and when."
     if kind == "extra_forbidden":
         return line, f"{title}: {_unknown_key(path)}"
     if value in NOT_BUILT_METRICS and last == "metric":
@@ -158,7 +156,7 @@ def _explain(
         return line, f"{title}: {place} must hold at least one value."
     if kind == "string_type":
         return line, f"{title}: {place} must be text; put it in quotes."
-    sentence = f"{title}: {place}: {text.removeprefix('Value error, ')}"
+    sentence = ": ".join(part for part in (title, place, text.removeprefix("Value error, ")) if part)
     return line, sentence if sentence.endswith("?") else f"{sentence}."
 
 

@@ -144,17 +144,41 @@ class LandingFileRow(Base):
 
 
 class AlertBatchRow(Base):
-    """One event file as the alert rules saw it: its columns, kept as long as a window can reach back."""
+    """One event file that the alert rules have judged; the row stays, so that it is judged once."""
 
     __tablename__ = "alert_batches"
 
     file_url: Mapped[str] = mapped_column(String(1000), primary_key=True)
-    min_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
-    max_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     event_count: Mapped[int] = mapped_column(Integer)
-    events: Mapped[bytes | None]
-    """Arrow IPC stream; dropped once out of reach of every rule; the row stays: it was judged."""
     judged_at: Mapped[datetime]
+
+
+class AlertChunkRow(Base):
+    """Events of one judged file and one hour as the alert rules saw them, kept as long as a window can reach back."""
+
+    __tablename__ = "alert_chunks"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    """Rises with every chunk, so that a process knows which ones it has not counted yet."""
+    min_started_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    max_started_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    events: Mapped[bytes]
+    """Arrow IPC stream; each event id stands in one chunk only, in the copy that counts."""
+    judged_at: Mapped[datetime]
+
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+
+class AlertMarkRow(Base):
+    """How far the alert rules have come, one row per name."""
+
+    __tablename__ = "alert_marks"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    """silence (groups without new events are judged until then), forgotten (newest event that was dropped) or
+    rewritten (a count: how often a chunk was changed after it was stored)."""
+    value: Mapped[int] = mapped_column(BigInteger)
+    """Microseconds since 1970 (UTC), or a count."""
 
 
 class IncidentRow(Base):
@@ -183,7 +207,10 @@ class IncidentRow(Base):
     trace_id: Mapped[str | None] = mapped_column(Text)
     is_shadow: Mapped[bool] = mapped_column(default=False)
 
-    __table_args__ = (Index("ix_incidents_rule_group", "rule", "group_key"),)
+    __table_args__ = (
+        Index("ix_incidents_rule_group", "rule", "group_key"),
+        Index("ix_incidents_group_key", "group_key"),
+    )
 
 
 class OutboxRow(Base):

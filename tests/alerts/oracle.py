@@ -1,7 +1,9 @@
 """A slow evaluator in plain Python and Decimal, written from the design's words alone: the judge of the fast one."""
 
 import json
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, Decimal, localcontext
+from zoneinfo import ZoneInfo
 
 COMPARE = {
     ">": lambda left, right: left > right,
@@ -104,15 +106,33 @@ def intervals(rule, where, events, until):
     return found
 
 
+def leaves(rule, start):
+    """When an event of this start counts no more."""
+    if rule.window is not None:
+        return start + rule.window
+    zone = ZoneInfo(rule.timezone)
+    day = start.astimezone(zone).date()
+    if rule.period == "day":
+        day += timedelta(days=1)
+    elif rule.period == "week":
+        day += timedelta(days=7 - day.weekday())
+    else:
+        months = 1 if rule.period == "month" else 3 - (day.month - 1) % 3
+        number = day.year * 12 + day.month - 1 + months
+        day = date(number // 12, number % 12 + 1, 1)
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
 def runs(rule, limit, samples, until):
-    instants = sorted({moment for start, _ in samples for moment in (start, start + rule.window)})
+    samples = [(start, leaves(rule, start), amount) for start, amount in samples]
+    instants = sorted({moment for start, end, _ in samples for moment in (start, end)})
     is_average = rule.metric in AVERAGES
     seconds = Decimal(int(rule.window.total_seconds())) if rule.metric.endswith("_per_minute") else None
     found, opened = [], None
     for moment in instants:
         if moment > until:
             break
-        window = [amount for start, amount in samples if moment - rule.window < start <= moment]
+        window = [amount for start, end, amount in samples if start <= moment < end]
         with localcontext(prec=60):
             total = sum(window, Decimal(0))
             total = total * 60 if seconds else total

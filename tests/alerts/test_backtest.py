@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from meterhouse.alerts.backtest import backtest, limit_that_fires
 from meterhouse.alerts.judgement import judge, judge_silence
 from meterhouse.alerts.metrics import EVENT_COLUMNS
+from meterhouse.alerts.running import RunningSums
 from meterhouse.cli.main import app
 from meterhouse.control.database import session
 from meterhouse.errors import UsageError
@@ -63,8 +64,8 @@ def spans(rows):
 def test_it_fires_exactly_as_the_live_rule_did(place):
     made = rule(name="dear", group_by=["agent"])
     with session(place) as transaction:
-        judge(transaction, [made], "file", frame(EVENTS[1:]), at(2000))
-        judge_silence(transaction, [made], at(2000))
+        judge(transaction, RunningSums([made]), "file", frame(EVENTS[1:]), at(2000))
+        judge_silence(transaction, RunningSums([made]), at(2000))
     live = [
         (row.group_key, row.fired_at, row.resolved_at, Decimal(row.value))
         for row in incidents(place)

@@ -13,6 +13,7 @@ from meterhouse.alerts.delivery.contract import FailedError, NotConfiguredError,
 from meterhouse.alerts.delivery.webhook import signature
 from meterhouse.alerts.judgement import judge, judge_silence
 from meterhouse.alerts.outbox import deliver
+from meterhouse.alerts.running import RunningSums
 from meterhouse.control.database import session
 from tests.alerts.world import at, event, frame, incidents, install, outbox, rule, slack
 
@@ -23,13 +24,13 @@ def tell(place, channel, **fields):
     """One incident that fires and one message about it in the channel's outbox."""
     made = rule(group_by=["agent", "customer"], notify=[channel])
     with session(place) as transaction:
-        judge(transaction, [made], "file", frame([event("e0", 0, "2", **fields)]), at(30))
+        judge(transaction, RunningSums([made]), "file", frame([event("e0", 0, "2", **fields)]), at(30))
     return made
 
 
 def end(place, made):
     with session(place) as transaction:
-        judge_silence(transaction, [made], at(200))
+        judge_silence(transaction, RunningSums([made]), at(200))
 
 
 def webhook(tmp_path, receiver):

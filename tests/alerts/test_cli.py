@@ -39,7 +39,7 @@ def test_check_says_what_is_in_force_or_each_fault_with_its_line(tmp_path):
 
 def test_the_schema_is_json_for_editors(tmp_path):
     schema = json.loads(run(install(tmp_path), "check", "--schema").stdout)
-    assert schema["$defs"]["Rule"]["required"] == ["name", "metric", "window", "when"]
+    assert schema["$defs"]["Rule"]["required"] == ["name", "metric", "when"]
 
 
 def test_list_shows_incidents_and_what_became_of_their_messages(tmp_path):

@@ -11,6 +11,7 @@ from meterhouse.alerts.delivery import slack as slack_channel
 from meterhouse.alerts.delivery.contract import FailedError, RefusedError
 from meterhouse.alerts.judgement import judge, judge_silence
 from meterhouse.alerts.outbox import deliver
+from meterhouse.alerts.running import RunningSums
 from meterhouse.alerts.wording import compose, trial_message
 from meterhouse.control.database import session
 from tests.alerts.world import at, event, frame, incidents, install, outbox, rule, slack
@@ -22,12 +23,12 @@ def fire(place, count=1, **fields):
         event(f"e{number}", number, "2", **({"agent": f"agent-{number}"} | fields)) for number in range(count)
     ]
     with session(place) as transaction:
-        judge(transaction, [rule(group_by=["agent", "customer"])], "file", frame(events), at(30))
+        judge(transaction, RunningSums([rule(group_by=["agent", "customer"])]), "file", frame(events), at(30))
 
 
 def recover(place):
     with session(place) as transaction:
-        judge_silence(transaction, [rule(group_by=["agent", "customer"])], at(200))
+        judge_silence(transaction, RunningSums([rule(group_by=["agent", "customer"])]), at(200))
 
 
 def states(place):

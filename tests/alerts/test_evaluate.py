@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from meterhouse.alerts.evaluate import BEFORE_SCHEMA, evaluate
 from meterhouse.alerts.metrics import METRICS
 from tests.alerts.oracle import intervals
-from tests.alerts.world import at, event, frame, rule
+from tests.alerts.world import T0, at, event, frame, rule
 
 AMOUNTS = st.sampled_from(
     ["0", "0.000000000001", "1.25", "1.249999999999", "1.250000000001", "2", "-3", "0.4"]
@@ -28,6 +28,18 @@ CONDITIONS = st.sampled_from(
 )
 
 
+SPANS = st.sampled_from(
+    [
+        *({"window": window} for window in ("5m", "12m", "20m", "1h")),
+        # T0 is where a period ends: midnight of a Sunday, 1 November, and of a Monday.
+        {"window": None, "period": "day", "timezone": "Etc/GMT+12"},
+        {"window": None, "period": "month", "timezone": "Etc/GMT+12"},
+        {"window": None, "period": "week", "timezone": "Etc/GMT-12"},
+        {"window": None, "period": "quarter"},
+    ]
+)
+
+
 @st.composite
 def event_sets(draw):
     """Events crowded onto few minutes, groups and ids, some of them copies with the same start and another body."""
@@ -38,7 +50,7 @@ def event_sets(draw):
         events.append(
             event(
                 f"e{name}",
-                minutes[name] * 5,
+                minutes[name] * 5 - 30,
                 draw(AMOUNTS) if status == "priced" else None,
                 received_at=at(1000 + number),
                 product=draw(st.sampled_from([None, "search", "chat"])),
@@ -65,9 +77,13 @@ def rules(draw):
         st.sampled_from(["1.25", "0", "0.5", "2", "3"]),
     )
     where = draw(CONDITIONS)
+    metric = draw(st.sampled_from(sorted(METRICS)))
+    span = draw(SPANS)
+    if METRICS[metric].is_per_minute and span["window"] is None:
+        span = {"window": "20m"}
     made = rule(
-        metric=draw(st.sampled_from(sorted(METRICS))),
-        window=draw(st.sampled_from(["5m", "12m", "20m", "1h"])),
+        metric=metric,
+        **span,
         when=draw(st.one_of(limits, st.fixed_dictionaries({"warning": limits, "critical": limits}))),
         group_by=draw(st.sampled_from([[], ["product"], ["product", "agent"]])),
         where=where,
@@ -76,7 +92,7 @@ def rules(draw):
     return made, where
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rules(), event_sets(), st.integers(0, 150), st.randoms())
 def test_intervals_are_those_of_a_slow_evaluator_whatever_the_order(made, events, until, random):
     made_rule, where = made
@@ -140,6 +156,15 @@ def test_unpriced_events_never_count_as_zero():
     assert fired(rule(when="<= 0"), events) == []
     [interval] = fired(rule(metric="unpriced_events", when="> 1"), events)
     assert (interval["first_event_id"], interval["value"]) == ("d", Decimal(2))
+
+
+def test_a_period_is_one_of_the_calendar_of_its_time_zone_also_when_the_clocks_change():
+    budget = rule(metric="total_cost", window=None, period="day", timezone="Europe/Berlin", when="> 10")
+    day = T0.replace(day=25, month=10, hour=0)
+    spent = [event(f"e{hour}", 0, "0.5", started_at=day + timedelta(hours=hour)) for hour in range(-2, 23)]
+    [interval] = evaluate(budget, frame(spent), day + timedelta(days=2)).to_dicts()
+    assert (interval["first_event_id"], interval["value"]) == ("e18", Decimal("10.5"))
+    assert interval["resolved_at"] == day + timedelta(hours=23)
 
 
 def test_too_few_samples_do_not_fire():

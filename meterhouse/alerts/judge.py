@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 
 import polars as pl
 import pyarrow.fs as pafs
@@ -22,7 +23,6 @@ from meterhouse.alerts import batches
 from meterhouse.alerts.incidents import Change
 from meterhouse.alerts.judgement import judge, judge_silence
 from meterhouse.alerts.outbox import deliver
-from meterhouse.alerts.rules import Rule
 from meterhouse.alerts.rules_file import RulesError, load_rules
 from meterhouse.alerts.running import RunningSums
 from meterhouse.control.database import reading, session
@@ -161,16 +161,15 @@ def _watch(bench: _Bench, outcome: Judgement, deadline: float, poll_seconds: flo
 
 def _open(settings: Settings) -> _Bench:
     stamp = _rules_stamp(settings)
-    rules = tuple(load_rules(settings.rules_file))
+    running = _running_sums(settings.control_database_url, settings.rules_file, stamp[0])
     book = current_book(settings)
-    running = _running_sums(settings.control_database_url, rules)
     return _Bench(settings, running, book, open_landing_zone(settings), stamp)
 
 
 @lru_cache(maxsize=2)
-def _running_sums(control_url: str, rules: tuple[Rule, ...]) -> RunningSums:  # noqa: ARG001
-    """The windows of these rules, kept from one watch to the next and shared by all that watch in this process."""
-    return RunningSums(rules)
+def _running_sums(control_url: str, rules_file: Path, changed_at: int | None) -> RunningSums:  # noqa: ARG001
+    """The windows of the rules, kept from one watch to the next and shared by all that watch in this process."""
+    return RunningSums(load_rules(rules_file))
 
 
 @contextmanager

@@ -48,10 +48,11 @@ def judge(
     if batches.silence_judged_until(session) == BEGINNING:
         batches.remember_silence(session, now)
     batches.note_judged(session, file_url, len(events), now)
-    added, removed = _settled(session, running, deduplicate(events.select(EVENT_COLUMNS)))
-    since = running.exchange(session, added, removed, now)
     changes = withdraw(session, running.rules, now)
-    changes += _judge_groups(session, running, since, now)
+    for part in running.parts(deduplicate(events.select(EVENT_COLUMNS)).sort("started_at")):
+        added, removed = _settled(session, running, part)
+        since = running.exchange(session, added, removed, now)
+        changes += _judge_groups(session, running, since, now)
     batches.forget(session, running.reach, now)
     return changes
 

@@ -141,7 +141,7 @@ def _choice(what: str, choices: tuple[str, ...]) -> tuple[AfterValidator, WithJs
 def _known_time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (ValueError, OSError, KeyError):
         raise ValueError(f"{name!r} is not a time zone; write an IANA name such as Europe/Berlin") from None
     return name
 

@@ -7,7 +7,7 @@ judged. What belongs here: those sums, and which event ids are known. What does 
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -21,6 +21,7 @@ from meterhouse.alerts.samples import TIME, period_end, samples
 MEMORY = timedelta(days=32)
 """Events are remembered this long whatever the rules, so that a new rule knows its month."""
 FRAMES_BETWEEN_MERGES = 64
+SAMPLES_AT_ONCE = 1_000_000
 
 _SERIES = ["rule", "group", "period_end"]
 _SUMMED = ["amount", "samples"]
@@ -66,8 +67,13 @@ class RunningSums:
             self.forget()
             self.at, self._rewritten = now, rewritten
         for last_chunk, events in batches.stored_after(session, self._last_chunk):
-            self._count(events, samples(self.rules, events))
+            for part in self.parts(events):
+                self._count(part, samples(self.rules, part))
             self._last_chunk = last_chunk
+
+    def parts(self, events: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Events in portions that all the rules can look at at once in little memory."""
+        return events.iter_slices(max(1, SAMPLES_AT_ONCE // max(1, len(self.rules))))
 
     def exchange(
         self, session: Session, added: pl.DataFrame, removed: pl.DataFrame, now: datetime

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from shlex import quote
+from typing import Any
 
 import requests
 from sqlalchemy import func, select
@@ -25,6 +26,7 @@ from meterhouse.errors import MeterhouseError
 from meterhouse.events import ledger
 from meterhouse.events.landing import list_files, open_landing_zone
 from meterhouse.gateway import keys
+from meterhouse.pricing.opinions import disputed_prices
 from meterhouse.pricing.unmatched import unmatched
 from meterhouse.pricing.versions import current_book, versions
 from meterhouse.refresh import unpublished_since
@@ -244,16 +246,24 @@ def _prices(settings: Settings, now: datetime) -> Iterator[Found]:
     yield Health.OK, f"{model_count} models have a price, by version {version} of the price book.", None
     if not settings.published_path.exists():
         return
-    found = unmatched(settings, book, now - PRICED_WITHIN, now)
-    if found:
-        names = list(dict.fromkeys(f"{one['provider']} {one['model']}" for one in found))
-        some = ", ".join([*names[:NAMED_AT_MOST], *(["..."] if len(names) > NAMED_AT_MOST else [])])
+    if found := unmatched(settings, book, now - PRICED_WITHIN, now):
         calls = sum(one["event_count"] for one in found)
         yield (
             Health.WARNING,
-            f"{calls} calls of the last {PRICED_WITHIN.days} days have no price: {some}.",
+            f"{calls} calls of the last {PRICED_WITHIN.days} days have no price: {_some_models(found)}.",
             "`meterhouse prices unmatched` says why each; docs/prices.md, Overrides, how to give one.",
         )
+    if disputed := disputed_prices(settings, book, now - PRICED_WITHIN, now):
+        yield (
+            Health.WARNING,
+            f"Another price book sees {len(disputed)} prices in use more than 1 % off: {_some_models(disputed)}.",
+            "Hold them against the bill (`meterhouse prices show MODEL`); yours goes into the price overrides.",
+        )
+
+
+def _some_models(rows: list[dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(f"{row['provider']} {row['model']}" for row in rows))
+    return ", ".join([*names[:NAMED_AT_MOST], *(["..."] if len(names) > NAMED_AT_MOST else [])])
 
 
 def _alerts(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG001

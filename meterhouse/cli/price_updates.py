@@ -16,7 +16,7 @@ import typer
 from meterhouse.cli.output import JsonFlag, errors_in_words, print_json, print_table, progress, rfc3339, say
 from meterhouse.cli.price_words import days, per_unit, plain_numbers, usd
 from meterhouse.errors import UsageError
-from meterhouse.pricing.import_litellm_prices import disagreements, price_rows, read_table
+from meterhouse.pricing.import_litellm_prices import disagreements, opinion_rows, read_table
 from meterhouse.pricing.merge import differences
 from meterhouse.pricing.reprice import Preview, preview
 from meterhouse.pricing.reprice import reprice as load_again
@@ -177,7 +177,7 @@ def _diff_books(books: Path, is_json: bool) -> None:
         raise UsageError(f"{books} is neither LiteLLM's wheel nor its price table.") from None
     prices, aliases = listed_in(versions(Settings())[-1])
     in_force = prices.filter((pl.col("valid_from") <= now) & (pl.col("valid_to") > now))
-    agreeing, found = disagreements(in_force, list(price_rows(table, aliases, version, rfc3339(now))))
+    agreeing, found = disagreements(in_force, list(opinion_rows(table, aliases, version, rfc3339(now))))
     rows = [
         plain_numbers(row)
         | {"region": row["region"] or None, "above_input_tokens": max(row["above_input_tokens"], 0)}

@@ -14,6 +14,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -47,7 +48,25 @@ TOKEN_TYPES = {
 TIERS = {"": "standard", "_batches": "batch", "_flex": "flex", "_priority": "priority"}
 """Endings of the table's price keys as our tiers."""
 _ENDING = re.compile(r"(?:_above_(\d+)k_tokens)?(_batches|_flex|_priority)?")
+SELLERS = dict.fromkeys(("openai", "anthropic", "mistral", "xai", "groq", "cohere", "voyage")) | {
+    "gemini": "google",
+    "together_ai": "together",
+    "cohere_chat": "cohere",
+    "bedrock_converse": "aws_bedrock",
+}
+"""Whose prices the table says beside Azure's, and what each is here where it has another name."""
+_GEOGRAPHIES = ("global", "us", "eu", "apac", "jp", "au")
 _PER_TOKEN_MODES = ("chat", "responses", "completion", "embedding")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One entry of the table: whose, under which name and in which region, and its prices."""
+
+    provider: str
+    name: str
+    region: str
+    prices: dict[str, Any]
 
 
 def main(file: Path, retrieved_at: str, folder: Path = SEEDS_FOLDER) -> None:
@@ -69,6 +88,12 @@ def main(file: Path, retrieved_at: str, folder: Path = SEEDS_FOLDER) -> None:
         {row["model"] for row in added} - {row["alias"] for row in aliases if row["provider"] == PROVIDER}
     )
     write_rows(folder / "price_book.csv", PRICE_COLUMNS, [*prices, *added])
+    opinions = opinion_rows(table, pl.DataFrame(aliases), version, retrieved_at)
+    firsts = {_price(row): row["unit_price_usd"] for row in prices if not row["valid_to"]}
+    differing = [
+        row for row in opinions if firsts.get(_price(row), row["unit_price_usd"]) != row["unit_price_usd"]
+    ]
+    write_rows(folder / "price_opinions.csv", PRICE_COLUMNS, differing)
     premiums = list(premium_rows(table, pl.DataFrame(aliases), version, retrieved_at))
     write_rows(folder / "price_premiums.csv", PREMIUM_COLUMNS, premiums)
     itself = [{"provider": PROVIDER, "alias": name, "model": name} for name in names]
@@ -96,34 +121,65 @@ def price_rows(
 ) -> Iterator[Row]:
     """Rows of the price book that the table gives for Azure, by canonical model; the first of two names stands."""
     found = [
-        (match, prices)
-        for name, prices in sorted(table.items(), key=lambda item: (len(item[0]), item[0]))
+        _Entry(PROVIDER, match[2], match[1] or "", prices)
+        for name, prices in _by_length(table)
         if (match := _KEY.fullmatch(name.lower())) and prices.get("mode") in _PER_TOKEN_MODES
     ]
-    if not found:
-        return
-    names = pl.DataFrame({"provider": PROVIDER, "raw_model": [match[2] for match, _ in found]})
-    models = with_canonical_model(names, aliases)["canonical_model"]
+    yield from _rows(found, aliases, version, retrieved_at)
+
+
+def opinion_rows(
+    table: dict[str, Any], aliases: pl.DataFrame, version: str, retrieved_at: str
+) -> Iterator[Row]:
+    """What the table says of prices that the first book says too, in the same form: to be compared, never to price by.
+
+    Of Bedrock's ids only those that say whether they are global: what a bare one costs the two books read differently.
+    """
+    found = [
+        entry
+        for name, prices in _by_length(table)
+        if prices.get("mode") in _PER_TOKEN_MODES and (entry := _opinion(name.lower(), prices))
+    ]
+    yield from price_rows(table, aliases, version, retrieved_at)
+    yield from _rows(found, aliases, version, retrieved_at)
+
+
+def _by_length(table: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The entries, those with the shorter name first."""
+    return sorted(table.items(), key=lambda item: (len(item[0]), item[0]))
+
+
+def _opinion(name: str, prices: dict[str, Any]) -> "_Entry | None":
+    seller = str(prices.get("litellm_provider"))
+    if seller not in SELLERS:
+        return None
+    provider, name = SELLERS[seller] or seller, name.removeprefix(f"{seller}/")
+    geography = name.partition(".")[0]
+    if provider == "aws_bedrock" and geography not in _GEOGRAPHIES:
+        return None
+    region = REGIONAL if provider == "aws_bedrock" and geography != "global" else ""
+    return _Entry(provider, name, region, prices)
+
+
+def _rows(found: list["_Entry"], aliases: pl.DataFrame, version: str, retrieved_at: str) -> Iterator[Row]:
+    """Rows by canonical model; of two names of a model the first one stands."""
+    names = pl.DataFrame(
+        [(entry.provider, entry.name) for entry in found],
+        schema={"provider": pl.String, "raw_model": pl.String},
+        orient="row",
+    )
     seen: set[tuple[str, ...]] = set()
-    for (match, prices), model in zip(found, models, strict=True):
-        for tier, sheet in _sheets(prices).items():
-            key = (PROVIDER, model, tier, match[1] or "")
+    for entry, model in zip(found, with_canonical_model(names, aliases)["canonical_model"], strict=True):
+        for tier, sheet in _sheets(entry.prices).items():
+            key = (entry.provider, model, tier, entry.region)
             if key in seen:
                 continue
             seen.add(key)
             stamp = hashlib.sha256(repr((*key, SOURCE, sorted(sheet.items()))).encode()).hexdigest()[:12]
             for (above, token_type), price in sorted(sheet.items()):
                 values = (
-                    *key,
-                    token_type,
-                    str(above),
-                    "",
-                    "",
-                    _plain(price),
-                    stamp,
-                    SOURCE,
-                    version,
-                    retrieved_at,
+                    *(*key, token_type, str(above), "", "", _plain(price)),
+                    *(stamp, SOURCE, version, retrieved_at),
                 )
                 yield dict(zip(PRICE_COLUMNS, values, strict=True))
 
@@ -221,6 +277,10 @@ def _sheets(prices: dict[str, Any]) -> dict[str, dict[tuple[int, str], Decimal]]
 
 def _sheet(row: Row) -> tuple[str, ...]:
     return row["provider"], row["model"], row["tier"], row["region"]
+
+
+def _price(row: Row) -> tuple[str, ...]:
+    return (*_sheet(row), row["token_type"], row["above_input_tokens"])
 
 
 def _plain(price: Decimal) -> str:

@@ -3,16 +3,22 @@
 import csv
 import json
 import zipfile
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from typer.testing import CliRunner
 
 from meterhouse.cli.main import app
+from meterhouse.doctor import examine
 from meterhouse.pricing import import_litellm_prices
 from meterhouse.pricing.book import SEEDS_FOLDER, load_price_book
+from meterhouse.pricing.opinions import disputed_prices
 from meterhouse.pricing.quote import quotes
 from meterhouse.pricing.seeds import PRICE_COLUMNS
+from meterhouse.pricing.versions import current_book
+from meterhouse.settings import Settings
+from tests.pricing.published import publish
 from tests.pricing.test_oracle import PRICED_ON
 
 CHAT = {"litellm_provider": "azure", "mode": "chat"}
@@ -106,10 +112,31 @@ def test_the_books_disagreements_are_told_and_the_first_book_counts(wheel, tmp_p
     done = CliRunner().invoke(app, ["prices", "diff", "--books", str(wheel), "--json"])
     answer = json.loads(done.stdout)
     assert answer["agreeing"] == 1
-    [row] = answer["disagreeing"]
+    row, of_another = answer["disagreeing"]
+    assert (of_another["provider"], of_another["litellm_unit_price_usd"]) == ("openai", "1")
     assert (row["model"], row["token_type"]) == ("gpt-4o", "input")
     assert (row["unit_price_usd"], row["litellm_unit_price_usd"]) == ("0.0000025", "0.00000275")
-    assert "disagree on 1" in CliRunner().invoke(app, ["prices", "diff", "--books", str(wheel)]).stderr
+    assert "disagree on 2" in CliRunner().invoke(app, ["prices", "diff", "--books", str(wheel)]).stderr
     broken = tmp_path / "broken.whl"
     broken.write_text("no wheel")
     assert CliRunner().invoke(app, ["prices", "diff", "--books", str(broken)]).exit_code == 2
+
+
+def test_prices_in_use_that_another_book_sees_otherwise_are_told_by_the_doctor(tmp_path):
+    settings = Settings(home=tmp_path / "home", price_overrides_file=tmp_path / "overrides.yaml")
+    settings.price_overrides_file.write_text("")
+    now = datetime.now(UTC)
+    call = {"provider": "aws_bedrock", "model": "gpt-5.5", "started_at": now - timedelta(hours=1)}
+    publish(settings, [call | {"input_tokens": 5}, call | {"model": "nova-pro", "input_tokens": 5}])
+    rows = disputed_prices(settings, current_book(settings), now - timedelta(days=1), now)
+    assert {row["model"] for row in rows} == {"gpt-5.5"}
+    for row in rows:
+        assert abs(row["other_unit_price_usd"] / row["unit_price_usd"] - 1) > Decimal("0.01")
+        assert (row["source"], row["other_source"][:7]) == ("genai-prices", "litellm")
+    [told] = [one for one in examine(settings, now) if "Another price book" in one.message]
+    assert f"sees {len(rows)} prices in use more than 1 % off: aws_bedrock gpt-5.5." in told.message
+    types = ", ".join(f"{row['token_type']}: 1" for row in rows)
+    settings.price_overrides_file.write_text(
+        f"prices: [{{provider: aws_bedrock, model: gpt-5.5, usd_per_million: {{{types}}}}}]"
+    )
+    assert disputed_prices(settings, current_book(settings), now - timedelta(days=1), now) == []

@@ -95,7 +95,7 @@ def main(files: int = 60, rule_count: int = 100, groups: int = 10_000, days: int
         began, count = time.monotonic(), history(zone, groups, days)
         judge_new_files(place)
         sys.stdout.write(f"{count} events of the past judged in {time.monotonic() - began:.1f} s\n")
-        watching = threading.Thread(target=watch, args=(place, files * 2.0 + 20), daemon=True)
+        watching = threading.Thread(target=watch, args=(place, files * 10.0), daemon=True)
         watching.start()
         time.sleep(5)
         seconds = []
@@ -105,6 +105,7 @@ def main(files: int = 60, rule_count: int = 100, groups: int = 10_000, days: int
             landed = time.monotonic()
             land(zone, f"new-{number}", [*quiet, call(f"dear-{number}", now, groups, "100")])
             while len(receiver.posts) <= number:
+                assert watching.is_alive(), "the watch ended before the message came"
                 time.sleep(0.002)
             seconds.append(time.monotonic() - landed)
             time.sleep(random.uniform(0.2, 1.2))

@@ -100,12 +100,12 @@ def evaluate(
         value that crossed the limit, rounded down to 1e-12; `resolved_value` the one that came back, null when too few
         samples are left. `first_event_id` is the event that crossed, or the newest when an expiry crossed.
     """
-    steps = _all_steps(rule, events, until)
+    stepped = _all_steps(rule, events, until)
     if before is not None:
         before = before.with_columns(pl.lit(0, dtype=pl.UInt32).alias("rule"))
         starts = before.select("group", "since").unique()
-        steps = steps.join(starts, on="group").filter(pl.col("at") >= pl.col("since")).drop("since")
-    return fired([rule], steps, before).drop("rule")
+        stepped = stepped.join(starts, on="group").filter(pl.col("at") >= pl.col("since")).drop("since")
+    return fired([rule], stepped, before, until).drop("rule")
 
 
 def values(rule: Rule, events: pl.DataFrame, until: datetime) -> pl.DataFrame:
@@ -178,17 +178,46 @@ def steps(moved: pl.DataFrame, openings: pl.DataFrame, until: datetime) -> pl.Da
     )
 
 
-def fired(rules: Sequence[Rule], stepped: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+def fired(
+    rules: Sequence[Rule], stepped: pl.DataFrame, before: pl.DataFrame | None, until: datetime
+) -> pl.DataFrame:
     """The intervals in which rules fire.
 
     Args:
         rules: The rules that `rule` is a place in.
         stepped: What `steps` found.
-        before: Whether each was firing just before: `rule`, `group`, `severity`, `was_firing`. None: none was.
+        before: Whether each limit was crossed just before: `rule`, `group`, `severity`, `was_firing`. None: none was.
+        until: Nothing after this time is judged.
 
     Returns:
         `INTERVAL_SCHEMA`, as `evaluate` explains.
     """
+    return persisting(rules, _crossed(rules, stepped, before), until)
+
+
+def persisting(rules: Sequence[Rule], crossed: pl.DataFrame, until: datetime) -> pl.DataFrame:
+    """Those crossings that lasted as long as their rule asks; each fires when it has lasted that long."""
+    return (
+        crossed.join(persistence(rules), on="rule")
+        .with_columns(pl.col("fired_at") + pl.col("persistence"))
+        .filter(
+            pl.col("fired_at").is_null()
+            | ((pl.col("fired_at") < pl.col("resolved_at")).fill_null(True) & (pl.col("fired_at") <= until))
+        )
+        .drop("persistence")
+    )
+
+
+def persistence(rules: Sequence[Rule]) -> pl.DataFrame:
+    """`rule` and `persistence`: how long a limit must stay crossed before it fires."""
+    return pl.DataFrame(
+        {"rule": range(len(rules)), "persistence": [rule.persistence for rule in rules]},
+        schema={"rule": pl.UInt32, "persistence": pl.Duration("us")},
+    )
+
+
+def _crossed(rules: Sequence[Rule], stepped: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
+    """The intervals in which a limit is crossed, however short."""
     judged = (
         stepped.join(_limits(rules), on="rule")
         .join(_table(rules), on="rule")

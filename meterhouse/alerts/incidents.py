@@ -18,7 +18,7 @@ import polars as pl
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from meterhouse.alerts.outbox import queue, queue_follow_up
+from meterhouse.alerts.outbox import last_told, queue, queue_follow_up
 from meterhouse.alerts.rules import Rule
 from meterhouse.alerts.wording import facts, facts_of_rule, plain_number
 from meterhouse.control.tables import IncidentRow
@@ -86,7 +86,7 @@ def standing(rules: Sequence[Rule], record: Record, since: pl.DataFrame) -> pl.D
     firing = [
         (number, group, severity, True)
         for (number, group, severity), rows in record.items()
-        if any(_covers(row, starts[number, group]) for row in rows)
+        if any(_covers(rules[number], row, starts[number, group]) for row in rows)
         and any(limit.severity == severity for limit in rules[number].when)
     ]
     return pl.DataFrame(firing, schema=_STANDING_SCHEMA, orient="row")
@@ -139,6 +139,22 @@ def reconcile(
     return [change for change in changes if change]
 
 
+def remind(session: Session, rules: Sequence[Rule], now: datetime) -> None:
+    """Tell of incidents that last again, as often as their rules ask, to the channels that were told."""
+    for rule in rules:
+        if rule.renotify is None:
+            continue
+        query = select(IncidentRow).where(
+            IncidentRow.rule == rule.name,
+            IncidentRow.rule_version == rule.version,
+            IncidentRow.status == "firing",
+            IncidentRow.is_shadow.is_(False),
+        )
+        for row in session.scalars(query):
+            if (told_at := last_told(session, row.id)) and told_at + rule.renotify <= now:
+                queue_follow_up(session, row.id, "reminder", facts(row) | {"now": now.isoformat()}, now)
+
+
 def withdraw(session: Session, rules: Sequence[Rule], now: datetime) -> list[Change]:
     """Close the open incidents of rules that were removed or changed: nothing judges them any more."""
     current = {(rule.name, rule.version) for rule in rules}
@@ -150,10 +166,11 @@ def withdraw(session: Session, rules: Sequence[Rule], now: datetime) -> list[Cha
     return changes
 
 
-def _covers(row: IncidentRow, at: datetime) -> bool:
-    """Whether the incident was open just before `at`."""
+def _covers(rule: Rule, row: IncidentRow, at: datetime) -> bool:
+    """Whether the limit was crossed just before `at` in the crossing that became this incident."""
+    crossed_at = row.fired_at - rule.persistence
     return (
-        row.status != "retracted" and row.fired_at < at and (row.resolved_at is None or row.resolved_at >= at)
+        row.status != "retracted" and crossed_at < at and (row.resolved_at is None or row.resolved_at >= at)
     )
 
 
@@ -175,7 +192,7 @@ def _pairs(
                 owners[position] = owner
                 free.remove(owner)
 
-    settle(lambda row, interval: interval["fired_at"] is None and _covers(row, since))
+    settle(lambda row, interval: interval["fired_at"] is None and _covers(rule, row, since))
     settle(lambda row, interval: interval["fired_at"] is not None and row.id == _incident_id(rule, interval))
     settle(_overlap)
     owned: list[tuple[IncidentRow | None, Interval | None]] = [

@@ -15,8 +15,9 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from meterhouse.alerts import batches
-from meterhouse.alerts.evaluate import BEGINNING, fired, moves, steps
-from meterhouse.alerts.incidents import Change, on_record, open_groups, reconcile, standing, withdraw
+from meterhouse.alerts.batches import Span
+from meterhouse.alerts.evaluate import BEGINNING, fired, moves, persistence, steps
+from meterhouse.alerts.incidents import Change, on_record, open_groups, reconcile, remind, standing, withdraw
 from meterhouse.alerts.metrics import EVENT_COLUMNS
 from meterhouse.alerts.rules import MAX_REACH, Rule
 from meterhouse.alerts.running import RunningSums, with_period_ends
@@ -27,6 +28,7 @@ _INSTANT = timedelta(microseconds=1)
 """Resolution of event times."""
 _FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 _FIRST_LOOK_BACK = timedelta(minutes=5)
+_CROSSING = ["rule", "group", "crossed_at"]
 
 
 def judge(
@@ -72,13 +74,23 @@ def judge_silence(session: Session, running: RunningSums, now: datetime) -> list
     if start == BEGINNING:
         batches.remember_silence(session, now)
     elif start < now:
-        moved = _moves(session, running.rules, _span(running, start, now))
-        stirred = moved.filter(pl.col("at") > start, pl.col("at") <= now).select("rule", "group")
+        moved = _moves(
+            session,
+            running.rules,
+            _span(running, _earlier(start, _longest_persistence(running.rules)), now),
+        )
+        waiting = pl.lit(start, dtype=TIME) - pl.col("persistence")
+        stirred = (
+            moved.join(persistence(running.rules), on="rule")
+            .filter(pl.col("at") > waiting, pl.col("at") <= now)
+            .select("rule", "group")
+        )
         since = pl.concat([stirred, _at_period_end(session, running.rules, start, now)]).unique()
         since = since.with_columns(pl.lit(start + _INSTANT, dtype=TIME).alias("since"))
         changes += _judge_groups(session, running, since, now, moved)
         running.advance(moved, now)
         batches.remember_silence(session, now)
+    remind(session, running.rules, now)
     return changes
 
 
@@ -91,7 +103,9 @@ def _judge_groups(
 ) -> list[Change]:
     """Judge groups, each from its own `since` on, none from before the time from which all events are known."""
     rules = running.rules
-    since = _within_memory(rules, since, batches.forgotten_until(session)).filter(pl.col("since") <= now)
+    since = since.filter(pl.col("since") <= now)
+    since = _within_memory(rules, _earlier_by_persistence(rules, since), batches.forgotten_until(session))
+    since = since.filter(pl.col("since") <= now)
     if since.is_empty():
         return []
     if moved is None:
@@ -99,7 +113,7 @@ def _judge_groups(
     moved = moved.join(since, on=["rule", "group"], how="semi")
     stepped = steps(moved, running.openings(since, moved), now)
     rows = on_record(session, rules, since)
-    found = _named(session, rules, fired(rules, stepped, standing(rules, rows, since)))
+    found = _named(session, rules, fired(rules, stepped, standing(rules, rows, since), now))
     return reconcile(session, rules, found, since, rows, now)
 
 
@@ -120,12 +134,12 @@ def _settled(
     return winners.filter("is_new").drop("is_new"), lost
 
 
-def _span(running: RunningSums, start: datetime, now: datetime) -> batches.Span:
+def _span(running: RunningSums, start: datetime, now: datetime) -> Span:
     """From `start` to now, and on to the instant of the running sums on either side."""
     return min(start, running.at), max(now, running.at)
 
 
-def _moves(session: Session, rules: Sequence[Rule], span: batches.Span) -> pl.DataFrame:
+def _moves(session: Session, rules: Sequence[Rule], span: Span) -> pl.DataFrame:
     """All that enters or leaves a window in a span of time, and whatever is dated ahead of it."""
     start, end = span
     windows = {rule.window for rule in rules if rule.window is not None}
@@ -141,6 +155,13 @@ def _at_period_end(session: Session, rules: Sequence[Rule], start: datetime, now
         pl.DataFrame({"rule": range(len(rules)), "since": start}, schema={"rule": pl.UInt32, "since": TIME}),
     ).filter(pl.col("period_end") <= now)
     return open_groups(session, rules).join(ended, on="rule", how="semi")
+
+
+def _earlier_by_persistence(rules: Sequence[Rule], since: pl.DataFrame) -> pl.DataFrame:
+    """Begin earlier by as long as a limit must stay crossed: what crossed it then may fire only now."""
+    return since.join(persistence(rules), on="rule").select(
+        "rule", "group", (pl.col("since") - pl.col("persistence")).alias("since")
+    )
 
 
 def _within_memory(rules: Sequence[Rule], since: pl.DataFrame, floor: datetime) -> pl.DataFrame:
@@ -162,38 +183,43 @@ def _within_memory(rules: Sequence[Rule], since: pl.DataFrame, floor: datetime) 
 def _named(session: Session, rules: Sequence[Rule], found: pl.DataFrame) -> pl.DataFrame:
     """Give intervals that began as an event left their newest event: it entered before what was looked at."""
     is_nameless = pl.col("fired_at").is_not_null() & pl.col("first_event_id").is_null()
-    sought = found.filter(is_nameless).select("rule", "group", "fired_at").unique()
+    crossed = found.join(persistence(rules), on="rule").with_columns(
+        (pl.col("fired_at") - pl.col("persistence")).alias("crossed_at")
+    )
+    sought = crossed.filter(is_nameless).select(*_CROSSING).unique()
     if sought.is_empty():
         return found
-    newest = _newest(session, rules, sought)
-    named = found.join(newest, on=["rule", "group", "fired_at"], how="left")
-    return named.with_columns(
-        pl.coalesce("first_event_id", "event_id").alias("first_event_id"),
-        pl.when(is_nameless).then("newest_trace_id").otherwise("trace_id").alias("trace_id"),
-    ).select(found.columns)
+    return (
+        crossed.join(_newest(session, rules, sought), on=_CROSSING, how="left")
+        .with_columns(
+            pl.coalesce("first_event_id", "event_id").alias("first_event_id"),
+            pl.when(is_nameless).then("newest_trace_id").otherwise("trace_id").alias("trace_id"),
+        )
+        .select(found.columns)
+    )
 
 
 def _newest(session: Session, rules: Sequence[Rule], sought: pl.DataFrame) -> pl.DataFrame:
-    """The newest event of each rule and group before `fired_at`, looking back further and further."""
-    end = cast(datetime, sought["fired_at"].max())
-    first = cast(datetime, sought["fired_at"].min())
+    """The newest event of each rule and group before `crossed_at`, looking back further and further."""
+    first, end = cast(Span, (sought["crossed_at"].min(), sought["crossed_at"].max()))
     look_back, found = _FIRST_LOOK_BACK, []
     while len(sought) and look_back < 2 * MAX_REACH:
-        start = _earlier(first, look_back)
-        entered = samples(rules, batches.load(session, [(start, end)])).rename(
-            {"trace_id": "newest_trace_id"}
-        )
+        entered = samples(rules, batches.load(session, [(_earlier(first, look_back), end)]))
         hits = (
-            sought.join(entered, on=["rule", "group"])
-            .filter(pl.col("at") <= pl.col("fired_at"))
-            .sort(pl.col("at"), "event_id", descending=[True, False])
-            .unique(["rule", "group", "fired_at"], keep="first", maintain_order=True)
-            .select("rule", "group", "fired_at", "event_id", "newest_trace_id")
+            sought.join(entered.rename({"trace_id": "newest_trace_id"}), on=["rule", "group"])
+            .filter(pl.col("at") <= pl.col("crossed_at"))
+            .sort("at", "event_id", descending=[True, False])
+            .unique(_CROSSING, keep="first", maintain_order=True)
+            .select(*_CROSSING, "event_id", "newest_trace_id")
         )
         found.append(hits)
-        sought = sought.join(hits, on=["rule", "group", "fired_at"], how="anti")
+        sought = sought.join(hits, on=_CROSSING, how="anti")
         look_back *= 2
     return pl.concat(found)
+
+
+def _longest_persistence(rules: Sequence[Rule]) -> timedelta:
+    return max((rule.persistence for rule in rules), default=timedelta())
 
 
 def _earlier(time: datetime, by: timedelta) -> datetime:

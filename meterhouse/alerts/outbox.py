@@ -62,6 +62,12 @@ def queue_follow_up(session: Session, incident_id: str, event: str, facts: Facts
         queue(session, incident_id, event, row.channel, row.payload | facts, now)
 
 
+def last_told(session: Session, incident_id: str) -> datetime | None:
+    """When the newest message of an incident was queued; None when nobody is told of it."""
+    query = select(OutboxRow.created_at).where(OutboxRow.incident_id == incident_id)
+    return session.scalar(query.order_by(OutboxRow.created_at.desc()).limit(1))
+
+
 def deliver(settings: Settings) -> Delivery:
     """Hand every due message to its channel, oldest first; messages of one incident keep their order.
 

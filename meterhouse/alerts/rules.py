@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -69,14 +69,14 @@ def _one_of(what: str, choices: tuple[str, ...]) -> Callable[[str], str]:
     return check
 
 
-def _read_window(text: Any) -> Any:
+def _read_duration(what: str, text: Any) -> Any:
     if isinstance(text, timedelta):
         return text
     match = _WINDOW.fullmatch(str(text).strip())
     window = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta()
     if not timedelta() < window <= MAX_WINDOW:
         raise ValueError(
-            f"{text!r} is not a window; write a whole number and s, m, h or d, at most 31d, such as 90s, 15m, 1h or 7d"
+            f"{text!r} is not a {what}; write a whole number and s, m, h or d, at most 31d, such as 90s, 15m, 1h or 7d"
         )
     return window
 
@@ -149,12 +149,12 @@ def _known_time_zone(name: str) -> str:
 Dimension = Annotated[str, *_choice("field of an event that rules can use", DIMENSIONS)]
 MetricName = Annotated[str, *_choice("metric", tuple(METRICS))]
 Channel = Annotated[str, *_choice("channel", tuple(CHANNELS))]
-Window = Annotated[
-    timedelta,
-    BeforeValidator(_read_window),
+_DURATION_FORMS = (
     PlainSerializer(_window_text),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,9} ?[smhd]$", "examples": ["1h", "15m"]}),
-]
+)
+Window = Annotated[timedelta, BeforeValidator(partial(_read_duration, "window")), *_DURATION_FORMS]
+Duration = Annotated[timedelta, BeforeValidator(partial(_read_duration, "duration")), *_DURATION_FORMS]
 Period = Annotated[str, *_choice("period", tuple(PERIODS))]
 TimeZone = Annotated[str, AfterValidator(_known_time_zone)]
 When = Annotated[tuple[Limit, ...], BeforeValidator(_read_limits), WithJsonSchema(_WHEN_SCHEMA)]
@@ -222,7 +222,13 @@ class Rule(BaseModel):
     min_samples: int = Field(
         default=1, ge=1, description="Counted events the window must hold before the rule can fire."
     )
+    for_: Duration | None = Field(
+        default=None, alias="for", description="How long the limit must stay crossed before the rule fires."
+    )
     notify: tuple[Channel, ...] = Field(default=(), description="Channels to tell.")
+    renotify: Duration | None = Field(
+        default=None, description="How often to tell again while it lasts; once if not given."
+    )
     mode: Literal["live", "shadow"] = Field(
         default="live", description="Shadow: incidents are recorded, nobody is told."
     )
@@ -236,6 +242,11 @@ class Rule(BaseModel):
         if self.period is not None and METRICS[self.metric].is_per_minute:
             raise ValueError(f"{self.metric} needs a window, not a period")
         return self
+
+    @property
+    def persistence(self) -> timedelta:
+        """How long the limit must stay crossed before the rule fires."""
+        return self.for_ or timedelta()
 
     @property
     def window_text(self) -> str:
@@ -252,6 +263,6 @@ class Rule(BaseModel):
     @cached_property
     def version(self) -> str:
         """Fingerprint of all that decides when the rule fires; whom it tells is no part of it."""
-        meaning = self.model_dump(mode="json", exclude={"notify", "mode"}, exclude_defaults=True)
+        meaning = self.model_dump(mode="json", exclude={"notify", "renotify", "mode"}, exclude_defaults=True)
         meaning["group_by"] = sorted(self.group_by)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()

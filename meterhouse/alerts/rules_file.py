@@ -16,8 +16,6 @@ from meterhouse.errors import MeterhouseError
 from meterhouse.marked_yaml import YamlFault, child_of, line_of, read_document, repeated_keys
 
 NOT_BUILT_KEYS = {
-    "for": "a rule cannot yet wait until a limit has been crossed for some time; use a longer window or min_samples",
-    "renotify": "repeated messages are not built yet; an incident is told once when it fires and once when it ends",
     "anomaly": "anomaly rules are not built yet; use a limit in when",
     "change": "rules on change against the previous window are not built yet; use a limit in when",
     "budget": "budgets are not built yet; use total_cost with a period",
@@ -29,7 +27,7 @@ NOT_BUILT_KEYS = {
 }
 NOT_BUILT_METRICS = ("cost_per_trace",)
 
-_KEYS = tuple(Rule.model_fields)
+_KEYS = tuple(field.alias or name for name, field in Rule.model_fields.items())
 
 
 class RulesError(MeterhouseError):

@@ -26,7 +26,7 @@ def facts_of_rule(rule: Rule, severity: str, sample_count: int) -> Facts:
         "unit": metric.unit,
         "comparison": next(limit.comparison for limit in rule.when if limit.severity == severity),
         "next_step": metric.next_step,
-        "window": rule.window_text,
+        "window": rule.window_text + (f", crossed for {rule.persistence}" if rule.persistence else ""),
         "sample_count": sample_count,
     }
 
@@ -74,10 +74,13 @@ def compose(event: str, facts: Facts) -> Message:
             ("Now", facts["note"] or f"{now_text}, since {_time_text(resolved_at)}"),
             ("Lasted", duration_text(resolved_at - fired_at)),
         ]
+    if event == "reminder":
+        lines.append(("Lasts", duration_text(datetime.fromisoformat(facts["now"]) - fired_at)))
     lines += [("First event", facts["first_event_id"] or "unknown"), ("Trace", facts["trace_id"] or "none")]
     if facts["note"] and event != "resolved":
         lines.append(("Note", facts["note"]))
-    title = f"{facts['severity']} alert {event}: {facts['rule']}"
+    told = "still firing" if event == "reminder" else event
+    title = f"{facts['severity']} alert {told}: {facts['rule']}"
     next_step = None if event in ("resolved", "retracted") else facts["next_step"]
     return Message(facts["incident_id"], event, title, tuple(lines), next_step, facts)
 

@@ -221,7 +221,7 @@ class OutboxRow(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.id", ondelete="CASCADE"))
     event: Mapped[str] = mapped_column(String(20))
-    """fired, resolved, reopened (late data extends a resolved incident) or retracted."""
+    """fired, reminder (it lasts), resolved, reopened (late data extends a resolved incident) or retracted."""
     channel: Mapped[str] = mapped_column(String(50))
     payload: Mapped[dict[str, Any]]
     status: Mapped[str] = mapped_column(String(20), index=True)

@@ -101,7 +101,10 @@ def intervals(rule, where, events, until):
     found = set()
     for group, samples in groups.items():
         for limit in rule.when:
-            for fired_at, resolved_at, value in runs(rule, limit, samples, until):
+            for crossed_at, resolved_at, value in runs(rule, limit, samples, until):
+                fired_at = crossed_at + rule.persistence
+                if fired_at > until or (resolved_at is not None and resolved_at <= fired_at):
+                    continue
                 found.add((group, limit.severity, fired_at, resolved_at, value))
     return found
 

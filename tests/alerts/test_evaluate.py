@@ -88,6 +88,7 @@ def rules(draw):
         group_by=draw(st.sampled_from([[], ["product"], ["product", "agent"]])),
         where=where,
         min_samples=draw(st.integers(1, 3)),
+        **draw(st.sampled_from([{}, {}, {"for": "5m"}, {"for": "11m"}, {"for": "40m"}])),
     )
     return made, where
 

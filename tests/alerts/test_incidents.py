@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 
 from meterhouse.alerts.judgement import judge, judge_silence
 from meterhouse.alerts.running import RunningSums
+from meterhouse.alerts.wording import compose
 from meterhouse.control.database import session
 from meterhouse.control.tables import AlertBatchRow, AlertChunkRow, AlertMarkRow, IncidentRow, OutboxRow
 from tests.alerts.oracle import intervals
@@ -125,6 +126,36 @@ def test_a_group_that_falls_silent_recovers_without_new_events(place):
     assert [change.event for change in judging.silence(61)] == ["resolved"]
     assert incidents(place)[0].resolved_at == at(60)
     assert outbox(place)[1].payload["resolved_value"] is None
+
+
+def test_a_limit_must_stay_crossed_for_as_long_as_the_rule_asks(place):
+    judging = Judge(place, rule(**{"for": "10m", "group_by": ["agent"]}))
+    judging.file([event("a", 0, "2", agent="short"), event("b", 1, "2", agent="long")], 2)
+    judging.file([event("c", 5, "0", agent="short")], 6)
+    judging.restart()
+    assert judging.silence(10.9) == []
+    judging.restart()
+    assert [change.group for change in judging.silence(11)] == ['{"agent":"long"}']
+    [row] = incidents(place)
+    assert (row.fired_at, row.first_event_id, row.value) == (at(11), "b", "2")
+    assert [change.event for change in judging.silence(61)] == ["resolved"]
+
+
+def test_what_lasts_is_told_again_as_often_as_the_rule_asks(place):
+    judging = Judge(place, rule(window="12h", renotify="4h"))
+    judging.file([event("a", 0, "2")], 0)
+    for hours, messages in ((3.9, 1), (4, 2), (4.1, 2), (7.9, 2), (8, 2)):
+        judging.silence(hours * 60)
+        assert len(told(place)) == messages
+    reminder = outbox(place)[-1]
+    assert (reminder.event, reminder.created_at, reminder.payload["now"]) == (
+        "reminder",
+        at(480),
+        at(480).isoformat(),
+    )
+    assert "still firing" in compose(reminder.event, reminder.payload).title
+    judging.silence(720)
+    assert [name for name, _ in told(place)] == ["fired", "reminder", "resolved"]
 
 
 def test_a_late_event_that_lowers_the_average_retracts_and_says_so(place):

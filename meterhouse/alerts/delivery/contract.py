@@ -12,7 +12,7 @@ class Message:
 
     alert_id: str
     event: str
-    """What it tells: fired, resolved, reopened, retracted, or test."""
+    """What it tells: fired, reminder (it lasts), resolved, reopened, retracted, or test."""
     title: str
     lines: tuple[tuple[str, str], ...]
     next_step: str | None

@@ -25,6 +25,7 @@ INPUT_FIELDS = tuple(
 )
 """Buckets whose sum is held against a context threshold."""
 
+_NAMED = ("provider", "canonical_model", "model", "region")
 _UNCALLED = ("error", "blocked", "would_block")
 
 
@@ -63,77 +64,88 @@ def price_events(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
 
 
 def with_sheets(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Join the sheet in force at the start of the call, and its price list for the input tokens.
+    """Add the sheet in force at the start of the call, and its price list for the input tokens.
+
+    Calls of one name, tier and region are looked up once, and what is looked up for each call is a few numbers.
 
     Args:
         events: with `canonical_model`, and what `price_events` needs.
         book: the price book.
 
     Returns:
-        The rows in their order with `tier`, `price_region`, the columns of the sheet, and one unit price column per
-        token type; NULL where there is no price.
+        The rows in their order with `sheet`, `price_version`, and one unit price column per token type; NULL where
+        there is no price.
     """
     tier = (
         pl.when(pl.col("is_batch"))
         .then(pl.lit("batch"))
         .otherwise(pl.col("service_tier").fill_null("standard"))
     )
-    placed = _with_price_region(
-        events.with_row_index("position").with_columns(
-            tier=tier, input_total=pl.sum_horizontal(pl.col(name).cast(pl.Int64) for name in INPUT_FIELDS)
-        ),
-        book,
+    calls = events.select(*_NAMED, "started_at", tier=tier, input_total=_input_total()).with_row_index(
+        "position"
     )
-    dated = placed.sort("started_at").join_asof(
-        book.sheets,
-        left_on="started_at",
-        right_on="valid_from",
-        by_left=["provider", "canonical_model", "tier", "price_region"],
-        by_right=["provider", "model", "tier", "region"],
-        suffix="_of_sheet",
-        check_sortedness=False,
-    )
-    in_force = dated.with_columns(
-        pl.when(pl.col("started_at") < pl.col("valid_to")).then(pl.col("sheet")).alias("sheet")
-    )
-    return (
-        in_force.sort("input_total")
+    names = calls.select(*_NAMED, "tier").unique().with_row_index("name")
+    dated = (
+        calls.join(names, on=[*_NAMED, "tier"], how="left", nulls_equal=True)
+        .select("position", "name", "started_at", "input_total")
+        .sort("started_at")
         .join_asof(
-            book.price_lists,
-            left_on="input_total",
-            right_on="above_input_tokens",
-            by="sheet",
-            allow_exact_matches=False,
+            _sheets_of(names, book),
+            left_on="started_at",
+            right_on="valid_from",
+            by="name",
             check_sortedness=False,
         )
-        .sort("position")
+        .filter(pl.col("started_at") < pl.col("valid_to"))
     )
-
-
-def _with_price_region(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Add `price_region`: the region of the call where the book has a price for it, else empty, for everywhere.
-
-    Where no price of elsewhere holds it is NULL, and the call is unpriced.
-    """
-    regional = (
-        book.sheets.filter(pl.col("region") != "").select("provider", "model", "tier", "region").unique()
+    lists = book.price_lists.with_row_index("price_list")
+    found = dated.sort("input_total").join_asof(
+        lists.select("sheet", "above_input_tokens", "price_list"),
+        left_on="input_total",
+        right_on="above_input_tokens",
+        by="sheet",
+        allow_exact_matches=False,
+        check_sortedness=False,
     )
-    return (
-        events.with_columns(said_region=region())
+    priced = (
+        calls.select("position")
         .join(
-            regional.with_columns(price_region="region"),
-            left_on=["provider", "canonical_model", "tier", "said_region"],
-            right_on=["provider", "model", "tier", "region"],
+            found.select("position", "sheet", "price_version", "price_list"),
+            on="position",
             how="left",
             maintain_order="left",
         )
-        .with_columns(
-            pl.when(pl.col("said_region").ne_missing(GOVERNMENT))
-            .then(pl.col("price_region").fill_null(""))
-            .otherwise(pl.col("price_region"))
-            .alias("price_region")
-        )
+        .join(lists.drop("sheet", "above_input_tokens"), on="price_list", how="left", maintain_order="left")
     )
+    return events.hstack(priced.drop("position", "price_list"))
+
+
+def _input_total() -> pl.Expr:
+    return pl.sum_horizontal(pl.col(name).cast(pl.Int64) for name in INPUT_FIELDS)
+
+
+def _sheets_of(names: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """The sheets of each name, in the region of its calls where the book has a price for it, else of everywhere.
+
+    Where no price of elsewhere holds, there is none.
+    """
+    placed = names.with_columns(said_region=region())
+    key = ["provider", "model", "tier", "region"]
+    of_region = placed.join(
+        book.sheets.filter(pl.col("region") != ""),
+        left_on=["provider", "canonical_model", "tier", "said_region"],
+        right_on=key,
+    )
+    everywhere = placed.filter(pl.col("said_region").ne_missing(GOVERNMENT)).join(
+        of_region, on="name", how="anti"
+    )
+    of_everywhere = everywhere.join(
+        book.sheets.filter(pl.col("region") == ""),
+        left_on=["provider", "canonical_model", "tier"],
+        right_on=key[:3],
+    )
+    columns = ["name", "sheet", "price_version", "valid_from", "valid_to"]
+    return pl.concat([of_region.select(columns), of_everywhere.select(columns)]).sort("valid_from")
 
 
 def _bucket_cost(field: str, token_type: str) -> pl.Expr:

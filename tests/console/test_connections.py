@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +17,11 @@ from tests.console.serving import Visitor, daily_spend, publish, served, words
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' {{ 7 * 7 }}"
 
 
+def provider_in_place_of_openai():
+    """The provider `fake` under a name that has a guide."""
+    return replace(fake_provider.PROVIDER, name="openai")
+
+
 @pytest.fixture
 def settings(tmp_path):
     return Settings(home=tmp_path / "home")
@@ -24,11 +30,7 @@ def settings(tmp_path):
 @pytest.fixture
 def api(monkeypatch):
     """The provider `fake`, registered under the name of one whose guide exists, with its API running."""
-    monkeypatch.setitem(
-        PROVIDERS,
-        "openai",
-        fake_provider.PROVIDER.__class__(**{**vars(fake_provider.PROVIDER), "name": "openai"}),
-    )
+    monkeypatch.setitem(PROVIDERS, "openai", provider_in_place_of_openai())
     with fake_provider.running() as running:
         yield running
 

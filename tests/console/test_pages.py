@@ -31,14 +31,7 @@ def table(answer) -> list[dict[str, str]]:
 
 
 PAGES = (
-    *(
-        "/connections",
-        "/connections/new",
-        "/integrations",
-        "/costs",
-        "/costs?by=customer&compare=1",
-        "/costs?days=365",
-    ),
+    *("/connections", "/connections/new", "/integrations", "/costs?by=customer&compare=1"),
     *("/transactions", "/transactions/call?id=call-002", "/transactions/trace?id=t-1", "/rejects", "/alerts"),
     *("/alerts/backtest?rule=dear-calls&days=2", "/health", "/audit"),
 )

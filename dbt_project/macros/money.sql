@@ -48,3 +48,15 @@ cast({{ dbt.safe_cast(units, 'decimal(20, 0)') }} + cast({{ nanos }} as decimal(
 {# A quantity as a whole number of 1e-6, and back. #}
 {% macro quantity_to_units(quantity) %}cast({{ quantity }} * 1000000 as {{ type_wide_integer() }}){% endmacro %}
 {% macro units_to_quantity(units) %}cast(cast({{ units }} as decimal(38, 0)) * 0.000001 as {{ type_quantity() }}){% endmacro %}
+
+{# Prices of a unit, or of a million units. #}
+{% macro type_unit_price() %}{{ return(adapter.dispatch('type_unit_price', 'meterhouse')()) }}{% endmacro %}
+{% macro default__type_unit_price() %}decimal(38, 18){% endmacro %}
+
+{# What `per` (a whole number) of a quantity cost, to 18 decimals; the quantity is not 0. #}
+{% macro unit_price(amount, quantity, per) -%}
+cast(
+    cast({{ share_rounded(money_to_units(amount), per ~ '000000000000', quantity_to_units(quantity)) }} as decimal(38, 0)) * 0.000000000000000001
+    as {{ type_unit_price() }}
+)
+{%- endmacro %}

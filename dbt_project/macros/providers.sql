@@ -4,8 +4,8 @@
    - `conforms`: the kinds of its models `int_<name>__<kind>`: charges (a bill), gateway_costs (an estimate, in no billed sum), usage.
    - `bills`: its reports that hold money. `amount` and `where` read the raw report (`in_cents` where it says cents); the staging
      model `stg_<name>__<report>` has the same lines, as `staged_amount` (else amount_usd) on `staged_date` (else charge_date)
-     `staged_where`. A day counts as billed once a report that `closes_days` was pulled for it (and `closes_where` holds
-     of what was pulled). #}
+     `staged_where`. Where the report tells a month so far (`is_cumulative`), a day is a difference of two. A day counts as
+     billed once a report that `closes_days` was pulled for it (and `closes_where` holds of what was pulled). #}
 {% macro providers() %}
 {{ return([
     {
@@ -128,7 +128,10 @@
     {
         'name': 'mistral', 'conforms': ['charges'],
         'bills': [
-            {'report': 'spend', 'amount': "case when upper(lines.currency) = 'USD' then " ~ added_in_month('lines') ~ " end", 'closes_days': true},
+            {
+                'report': 'spend', 'is_cumulative': true, 'closes_days': true,
+                'amount': "case when upper(lines.currency) = 'USD' then " ~ added_in_month('lines') ~ " end",
+            },
         ],
     },
     {

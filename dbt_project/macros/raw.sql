@@ -25,8 +25,7 @@
 {%- endmacro %}
 
 {# Every version of every pulled day: one row per connection, report, day and run of equal content, with when it was believed.
-   The id of a pull says its place, since a clock may have been wrong. Pulls of a removed connection do not count: the account may have come back under another one, and would be billed twice.
-   With the var `as_of` only pulls up to then count. #}
+   The id of a pull says its place, since a clock may have been wrong. Pulls of a removed connection do not count: the account may have come back under another one, and would be billed twice. #}
 {% macro day_versions(provider) %}
 select
     connection_id,
@@ -58,7 +57,6 @@ from (
         from {{ raw_table(provider, 'pulled_days') }} as pulls
         where
             connection_id in (select connections.connection_id from {{ raw_table('control', 'connections') }} as connections)
-            {% if var('as_of') %}and observed_at <= cast('{{ var("as_of") }}' as timestamp with time zone){% endif %}
     ) as pulls
 ) as versions
 group by connection_id, report, day, content_hash, version_number

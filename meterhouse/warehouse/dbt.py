@@ -69,15 +69,33 @@ def build(
         BuildError: A model or test failed; what was built before it stays, nothing is published.
         WarehouseBusyError: The warehouse stayed busy.
     """
-    runner = dbtRunner(callbacks=[_progress(on_node)] if on_node else [])
-    with warehouse(settings, "dbt build"), exported(dbt_environment(settings)):
+    with warehouse(settings, "dbt build"):
         scope = ["--full-refresh"] if is_full else without_idle_providers(settings)
-        arguments = [*BUILD, "--quiet", *dbt_paths(settings), *scope]
+        outcome = _invoke(settings, [*BUILD, *scope], on_node)
+    return _result(outcome)
+
+
+def run_models(settings: Settings, selection: str) -> BuildResult:
+    """Run the selected models, in dbt's own syntax, and no test.
+
+    Raises:
+        BuildError: A model failed.
+        WarehouseBusyError: The warehouse stayed busy.
+    """
+    with warehouse(settings, "dbt run"):
+        outcome = _invoke(settings, ["run", "--select", selection])
+    return _result(outcome)
+
+
+def _invoke(
+    settings: Settings, command: list[str], on_node: Callable[[str], None] | None = None
+) -> dbtRunnerResult:
+    runner = dbtRunner(callbacks=[_progress(on_node)] if on_node else [])
+    with exported(dbt_environment(settings)):
         try:
-            outcome = runner.invoke(arguments)
+            return runner.invoke([*command, "--quiet", *dbt_paths(settings)])
         finally:
             DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
-    return _result(outcome)
 
 
 def without_idle_providers(settings: Settings) -> list[str]:

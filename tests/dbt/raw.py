@@ -13,6 +13,7 @@ from unittest import mock
 
 import duckdb
 import pyarrow as pa
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
@@ -87,7 +88,10 @@ def dbt(path: Path, *arguments: str) -> list[str]:
     """Runs dbt; names of the nodes that failed or warned, in order."""
     with mock.patch.dict(os.environ, METERHOUSE_WAREHOUSE_PATH=str(path)):
         runner = dbtRunner(manifest=_manifest())
-        done = runner.invoke([*arguments, "--quiet", *_places(path.parent / "dbt")])
+        try:
+            done = runner.invoke([*arguments, "--quiet", *_places(path.parent / "dbt")])
+        finally:
+            DuckDBConnectionManager.close_all_connections()
     assert done.exception is None, done.exception
     return [result.node.name for result in done.result.results if result.status in ("error", "fail", "warn")]
 

@@ -4,24 +4,11 @@ from collections import defaultdict
 from decimal import Decimal
 from fractions import Fraction
 
-import pytest
-
 from tests.dbt import oracle, raw
-from tests.dbt.world import DAYS, PROVISIONAL_DAY, UNPULLED_DAY, World
+from tests.dbt.world import DAYS, PROVISIONAL_DAY, UNPULLED_DAY
 
 CELL = "connection_id, reconciliation_date, model, token_type, tier, is_by_project, provider_project"
 CAUSES = ("timing", "quantity", "unpriced", "price", "unexplained")
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    world = World(seed=2)
-    path = tmp_path_factory.mktemp("marts") / "warehouse.duckdb"
-    world.write(path)
-    assert raw.dbt(path, "build") == []
-    cells = oracle.cells_of(world.charges, world.used, world.metered)
-    measures = {key: oracle.quantities(cell, key[1] < PROVISIONAL_DAY) for key, cell in cells.items()}
-    return world, path, cells, measures
 
 
 def by_cell(path):

@@ -1,0 +1,110 @@
+"""Bills that their providers change: what was believed before, when it changed, and what is believed now."""
+
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+import pytest
+
+from meterhouse.errors import UsageError
+from meterhouse.restatements import charges_as_of, restatements
+from meterhouse.settings import Settings
+from meterhouse.warehouse.publish import publish
+from tests.dbt import raw
+from tests.killing import run
+
+FIRST = date(2026, 10, 1)
+RESTATED, VANISHED, EMPTIED, RETURNED, GROWN, LATE = (FIRST + timedelta(days=n) for n in range(6))
+
+
+def line(amount, item="gpt-4o, input", project=None):
+    return {
+        "amount_value": amount,
+        "amount_currency": "usd",
+        "line_item": item,
+        "project_id": project,
+        "quantity": "10",
+        "quantity_unit": "tokens",
+    }
+
+
+A = [line("1.5"), line("2", "gpt-4o, output")]
+B = [line("1.25"), line("2", "gpt-4o, output"), line("0.000000000001", project="p1")]
+PULLS = [
+    *((RESTATED, content, 30 + 24 * n) for n, content in enumerate((A, A, B, A))),
+    *((VANISHED, content, 30 + 24 * n) for n, content in enumerate((A, A[:1]))),
+    *((EMPTIED, content, 30 + 24 * n) for n, content in enumerate((A, []))),
+    *((RETURNED, content, 30 + 24 * n) for n, content in enumerate(([], A))),
+    *((GROWN, content, hours) for content, hours in ((A[:1], 10), (A, 20), (B, 30))),
+    (LATE, A, 30 + 24 * 20),
+]
+"""(billed day, content, hours after its start)."""
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    path = tmp_path_factory.mktemp("restated") / "warehouse.duckdb"
+    raw.create(path)
+    raw.add_connections(path, "c-openai", "c-anthropic")
+    for day, content, hours in sorted(PULLS, key=lambda pull: raw.after(pull[0], pull[2])):
+        raw.pull(path, "c-openai", "costs", day, content, raw.after(day, hours))
+    raw.pull(path, "c-anthropic", "cost_report", FIRST, [])
+    marts = ("+fct_bill_versions", "+fct_charges", "+dim_connection")
+    assert raw.dbt(path, "build", "--select", *marts) == []
+    home = Settings(home=path.parent)
+    publish(home)
+    return home
+
+
+def believed(before: datetime) -> dict[date, Decimal]:
+    """What each day with lines costs, by the last pull of it before a moment."""
+    found = {day: content for day, content, hours in PULLS if raw.after(day, hours) < before}
+    return {
+        day: sum(Decimal(one["amount_value"]) for one in content) for day, content in found.items() if content
+    }
+
+
+def test_the_bills_of_all_days_are_those_known_at_the_end_of_another(settings):
+    now = believed(datetime.max.replace(tzinfo=UTC))
+    for look in (FIRST - timedelta(days=9), RETURNED):
+        then = believed(datetime.combine(look + timedelta(days=1), time(), UTC))
+        found = charges_as_of(settings, look)
+        assert {one["day"]: one["then_usd"] for one in found.days if one["then_usd"] is not None} == then
+        assert {one["day"]: one["now_usd"] for one in found.days if one["now_usd"] is not None} == now
+        assert sum(one["change_usd"] for one in found.days) == sum(now.values()) - sum(then.values())
+        assert {one["connection"] for one in found.days} == {"name of c-openai"}
+    assert not (settings.home_path / "past" / "warehouse.duckdb").exists(), "nothing is left behind"
+
+
+def test_the_command_shows_the_lines_of_a_day_then_and_now(settings):
+    look = RESTATED + timedelta(days=3)
+    outcome = run(["charges", "as-of", str(look), "--day", str(RESTATED), "--json"], settings)
+    answer = json.loads(outcome.stdout)
+    [day] = answer["days"]
+    assert (day["then_usd"], day["now_usd"]) == ("3.250000000001", "3.500000000000")
+    lines = {
+        (one["sku"], one["provider_project"]): (one["then_usd"], one["now_usd"]) for one in answer["lines"]
+    }
+    assert lines == {
+        ("gpt-4o, input", None): ("1.250000000000", "1.500000000000"),
+        ("gpt-4o, output", None): ("2.000000000000", "2.000000000000"),
+        ("gpt-4o, input", "p1"): ("0.000000000001", None),
+    }
+
+
+def test_every_change_of_a_day_that_was_over_is_told_with_its_moment(settings):
+    found = [
+        (row["day"], row["was_usd"], row["is_usd"], row["seen_at"], row["is_current"])
+        for row in restatements(settings)
+    ]
+    a, b = Decimal("3.5"), Decimal("3.250000000001")
+    assert found == [
+        (RESTATED, a, b, raw.after(RESTATED, 78), False),
+        (RESTATED, b, a, raw.after(RESTATED, 102), True),
+        (VANISHED, a, Decimal("1.5"), raw.after(VANISHED, 54), True),
+        (EMPTIED, a, 0, raw.after(EMPTIED, 54), True),
+        (RETURNED, 0, a, raw.after(RETURNED, 54), True),
+    ]
+    assert restatements(settings, GROWN) == [], "a day that grows while it runs is not restated"
+    with pytest.raises(UsageError):
+        restatements(settings, LATE, GROWN)

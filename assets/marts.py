@@ -22,6 +22,7 @@ from meterhouse.warehouse.dbt import (
     without_idle_providers,
 )
 from meterhouse.warehouse.lock import warehouse
+from meterhouse.warehouse.organization_snapshot import snapshot_organization
 from meterhouse.warehouse.prices_snapshot import snapshot_prices
 
 OWNERS = ["team:data-platform"]
@@ -29,6 +30,10 @@ CONNECTIONS = dg.AssetKey(["control", "connections"])
 PRICES = {
     "prices": "Every list and negotiated price there ever was here, with when it was recorded and superseded.",
     "model_aliases": "Names of models and the canonical model each stands for, the installation's own among them.",
+}
+ORGANIZATION = {
+    "tagging_rules": "The tagging rules of the installation: whom calls were for, said after the fact.",
+    "business_units": "The business units of the installation, and which is part of which by time.",
 }
 
 PROJECT = DbtProject(project_dir=PROJECT_DIR, profiles_dir=PROJECT_DIR)
@@ -105,4 +110,25 @@ def connections(installation: Installation) -> dg.MaterializeResult[None]:
 def prices(installation: Installation) -> Iterator[dg.MaterializeResult[None]]:
     """The price book in force, with the installation's overrides above it."""
     for table, count in snapshot_prices(installation.settings()).items():
+        yield dg.MaterializeResult(asset_key=["control", table], metadata={"dagster/row_count": count})
+
+
+@dg.multi_asset(
+    name="organization",
+    specs=[
+        dg.AssetSpec(
+            ["control", table],
+            description=description,
+            group_name="control",
+            kinds={"yaml", "duckdb"},
+            owners=OWNERS,
+            metadata={"dagster/table_name": f"raw_control.{table}"},
+        )
+        for table, description in ORGANIZATION.items()
+    ],
+    pool="warehouse",
+)
+def organization(installation: Installation) -> Iterator[dg.MaterializeResult[None]]:
+    """What the installation's own files say of its organization."""
+    for table, count in snapshot_organization(installation.settings()).items():
         yield dg.MaterializeResult(asset_key=["control", table], metadata={"dagster/row_count": count})

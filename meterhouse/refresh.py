@@ -14,6 +14,7 @@ from meterhouse.events.retention import purge_prompts
 from meterhouse.settings import Settings
 from meterhouse.warehouse import dbt
 from meterhouse.warehouse.connections_snapshot import snapshot_connections
+from meterhouse.warehouse.organization_snapshot import snapshot_organization
 from meterhouse.warehouse.prices_snapshot import snapshot_prices
 from meterhouse.warehouse.publish import publish
 
@@ -42,6 +43,7 @@ def build(settings: Settings, is_full: bool = False, tell: Tell = lambda _: None
         WarehouseBusyError: The warehouse stayed busy.
         LandingZoneError: The landing zone cannot be read.
         OverridesError: The price overrides are wrong.
+        ItemsError: The tagging rules or the business units are wrong.
     """
     loads = []
     for partition in partitions_with_new_files(settings):
@@ -51,6 +53,7 @@ def build(settings: Settings, is_full: bool = False, tell: Tell = lambda _: None
     tell("connections")
     snapshot_connections(settings)
     snapshot_prices(settings)
+    snapshot_organization(settings)
     nodes = dbt.build(settings, is_full, on_node=lambda name: tell(f"dbt {name}"))
     tell("publish")
     return BuildSummary(loads, nodes.counts, publish(settings))

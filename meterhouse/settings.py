@@ -49,6 +49,13 @@ class Settings(BaseSettings):
     price_overrides_file: Path | None = Field(
         default=None, description="Negotiated prices, discounts, private models and aliases (docs/prices.md)."
     )
+    tagging_rules_file: Path | None = Field(
+        default=None, description="The tagging rules; default tagging_rules.yaml in the home, if it is there."
+    )
+    business_units_file: Path | None = Field(
+        default=None,
+        description="The business units; default business_units.yaml in the home, if it is there.",
+    )
     slack_webhook_url: SecretStr | None = Field(
         default=None, description="Slack incoming webhook for the channel `slack`."
     )
@@ -141,6 +148,20 @@ class Settings(BaseSettings):
     def keeps_prompts(self) -> bool:
         """Whether prompts are taken in and loaded."""
         return self.prompts == "on"
+
+    @property
+    def tagging_rules_path(self) -> Path | None:
+        """The file of tagging rules; None where there is none."""
+        return self._file_of_home(self.tagging_rules_file, "tagging_rules.yaml")
+
+    @property
+    def business_units_path(self) -> Path | None:
+        """The file of business units; None where there is none."""
+        return self._file_of_home(self.business_units_file, "business_units.yaml")
+
+    def _file_of_home(self, said: Path | None, name: str) -> Path | None:
+        default = self.home_path / name
+        return said or (default if default.exists() else None)
 
     @property
     def warehouse_path(self) -> Path:

@@ -39,6 +39,7 @@ def build_defs() -> dg.Definitions:
             metered_events.metered_events,
             marts.connections,
             marts.prices,
+            marts.organization,
             dbt_models,
             published.build_published(mart_keys),
         ],

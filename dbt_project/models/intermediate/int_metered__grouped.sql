@@ -15,7 +15,7 @@ with sums as (
         sum(
             cost_usd{% for _, token_type in buckets() %} - coalesce({{ token_type }}_cost_usd, 0){% endfor %}
         ) as unmapped_cost_usd
-    from {{ ref('int_events__connected') }}
+    from {{ ref('int_events__tagged') }}
     group by {{ kept | join(', ') }}
 
 ),

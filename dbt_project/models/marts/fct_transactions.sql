@@ -61,6 +61,7 @@ select
     business_unit,
     environment,
     metadata,
+    tagging_rules,
     trace_id,
     trace_name,
     span_id,
@@ -88,4 +89,4 @@ select
     file_url,
     file_line,
     loaded_at
-from {{ ref('int_events__connected') }}
+from {{ ref('int_events__tagged') }}

@@ -12,7 +12,7 @@ DEV := $(VENV)/.installed-dev
 export DO_NOT_TRACK := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help demo test bench check format up lock clean
+.PHONY: help demo test bench check format docs up lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -39,6 +39,9 @@ check: $(DEV) ## Format, lint, types and the arrows between packages
 format: $(DEV) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: $(RUNTIME) ## Write docs/marts-columns.md from the descriptions beside the models
+	@$(BIN)/python -m meterhouse.marts_page
 
 up: $(RUNTIME) ## Start the Dagster web UI and daemon on this checkout
 	@$(BIN)/meterhouse up $(ARGS)

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 from sqlalchemy import select
 
+from meterhouse.business_units import LEVELS
 from meterhouse.connections.overview import overview
 from meterhouse.control.database import reading
 from meterhouse.control.tables import IncidentRow
@@ -33,6 +34,7 @@ _DIMENSIONS = {
     "workflow": "workflow",
     "task_type": "task_type",
     "business_unit": "business_unit",
+    **{f"business_unit_{level}": f"coalesce(level_{level}, business_unit)" for level in range(1, LEVELS + 1)},
     "environment": "environment",
     "credential": "credential_name",
 }
@@ -82,6 +84,7 @@ _ROWS = """
             sum(estimated_usd) as provisional
         from marts.fct_attributed_costs
         left join (select connection_id, connection_name from marts.dim_connection) using (connection_id)
+        {cost_units}
         where cost_date between $first and $last
         group by all
     ),
@@ -89,6 +92,7 @@ _ROWS = """
         select {event_columns}, count(*) as events
         from marts.fct_transactions
         left join (select connection_id, connection_name from marts.dim_connection) using (connection_id)
+        {event_units}
         where event_date between $first and $last
         group by all
     )
@@ -102,6 +106,13 @@ _ROWS = """
     from costs
     full join transactions on {matched}
     order by {order}
+"""
+
+_UNITS = """
+    left join (
+        select business_unit as unit, valid_from, valid_to, level_1, level_2, level_3, level_4
+        from marts.dim_business_unit
+    ) on unit = business_unit and {day} between valid_from and valid_to
 """
 
 
@@ -172,7 +183,10 @@ def usd(amount: Decimal) -> str:
 
 def _rows_sql(by: Sequence[str]) -> str:
     """The rows query; names come from our own table, never from the user."""
+    is_by_level = any(name.startswith("business_unit_") for name in by)
     return _ROWS.format(
+        cost_units=_UNITS.format(day="cost_date") if is_by_level else "",
+        event_units=_UNITS.format(day="event_date") if is_by_level else "",
         columns=", ".join(f"{_DIMENSIONS[name]} as {name}" for name in by),
         event_columns=", ".join(
             f"null as {name}" if name in _NOT_OF_EVENTS else f"{_DIMENSIONS[name]} as {name}" for name in by

@@ -39,3 +39,13 @@ case
     else 0
 end
 {%- endmacro %}
+
+{# part / whole of two whole numbers in ten-thousandths, rounded; NULL where the whole is 0. #}
+{% macro ten_thousandths(part, whole) -%}
+case when {{ whole }} <> 0 then {{ share_rounded(part, '10000', whole) }} end
+{%- endmacro %}
+
+{# Ten-thousandths as a share with four decimals. #}
+{% macro as_share(ten_thousandths) -%}
+cast(cast({{ ten_thousandths }} as decimal(38, 0)) * 0.0001 as decimal(18, 4))
+{%- endmacro %}

@@ -16,7 +16,7 @@
 {# Whether a rule's conditions all hold. #}
 {% macro rule_holds(rule) -%}
 coalesce(
-    {%- for condition in rule.when %}
+    {%- for condition in rule['when'] %}
     {{ ' and ' if not loop.first }}({% for value in condition['values'] %}{{ _looked_at(condition) }} = {{ sql_string(value) }}{{ ' or ' if not loop.last }}{% endfor %}
     {{- ' or ' if condition['values'] and condition.likes }}
     {%- for pattern in condition.likes %}{{ _looked_at(condition) }} like {{ sql_string(pattern) }} escape '!'{{ ' or ' if not loop.last }}{% endfor %})
@@ -30,10 +30,10 @@ coalesce(
 {%- set cases = [] -%}
 {%- for rule in rules -%}
 {%- set allowed = 'rule_' ~ loop.index ~ ('' if rule.overwrite else ' and ' ~ column ~ ' is null') -%}
-{%- if column in rule.set -%}
-{%- do cases.append('when ' ~ allowed ~ ' then ' ~ sql_string(rule.set[column])) -%}
-{%- elif column in rule.copy -%}
-{%- set copied = _looked_at(rule.copy[column]) -%}
+{%- if column in rule['set'] -%}
+{%- do cases.append('when ' ~ allowed ~ ' then ' ~ sql_string(rule['set'][column])) -%}
+{%- elif column in rule['copy'] -%}
+{%- set copied = _looked_at(rule['copy'][column]) -%}
 {%- do cases.append('when ' ~ allowed ~ ' and ' ~ copied ~ ' is not null then ' ~ copied) -%}
 {%- endif -%}
 {%- endfor -%}

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from dlt_sources.registry import PROVIDERS
+from meterhouse import marts_page
 from meterhouse.events.kinds import KINDS
 from meterhouse.events.schema import BUCKETS, REJECT_SCHEMA
 from tests.dbt import raw
@@ -105,6 +106,21 @@ def test_every_mart_has_a_contract_and_describes_every_column(manifest):
         assert all(column["description"] and column["data_type"] for column in mart["columns"].values()), (
             mart["name"]
         )
+
+
+def test_the_page_of_marts_and_columns_is_that_of_the_models():
+    assert marts_page.PAGE.read_text() == marts_page.page(), "run `make docs`"
+    guide = (raw.PROJECT.parent / "docs/marts.md").read_text()
+    assert [
+        model.stem for model in MODELS if model.parent.name == "marts" and f"`{model.stem}`" not in guide
+    ] == []
+
+
+def test_every_report_has_a_reader_and_readers_read_marts_alone(manifest):
+    read = {node for exposure in manifest["exposures"].values() for node in exposure["depends_on"]["nodes"]}
+    assert {manifest["nodes"][node]["schema"] for node in read} == {"marts"}
+    reports = {model.stem for model in MODELS if model.stem.startswith("rpt_")}
+    assert reports <= {manifest["nodes"][node]["name"] for node in read}
 
 
 def test_every_model_is_described_and_every_mart_has_a_tested_key(manifest):

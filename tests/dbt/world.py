@@ -3,6 +3,7 @@
 What belongs here: how each fact looks at its provider or in an event. What does not: what should come out.
 """
 
+import json
 import random
 from collections import defaultdict
 from datetime import date, datetime, timedelta
@@ -120,6 +121,7 @@ class World:
                 "file_line": len(self.events),
                 "service_tier": None if tier == "batch" else tier,
                 "is_batch": tier == "batch",
+                **self._told(len(self.events)),
             }
             status = chance.choice(
                 ["priced", "priced", "priced", "unpriced", "client_reported", "usage_missing"]
@@ -143,6 +145,25 @@ class World:
                 )
             self.events.append({**event, "cost_status": status})
         self.metered = [m for m in self.metered if m.quantity or m.cost]
+
+    def _told(self, number: int) -> dict[str, str | int]:
+        """What some events say besides; names with what is special in SQL."""
+        told = {
+            0: {"environment": "it's 5%_off"},
+            1: {"environment": "it's 5x_off"},
+            2: {"business_unit": "ads/eu"},
+            3: {"workflow": "triage", "agent": "reader", "outcome": "error"},
+            4: {"workflow": "triage", "agent": "writer", "retry_number": 1},
+        }
+        metadata = {
+            0: {"team": "search", "tenant": 7},
+            1: {"team": "ranking"},
+            2: {"team": "Search", "tenant": "t"},
+        }
+        found = dict(told[number % 5])
+        if number % 4 in metadata:
+            found["metadata"] = json.dumps(metadata[number % 4])
+        return found
 
     def write(self, path: Path) -> None:
         raw.create(path)

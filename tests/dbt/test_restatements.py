@@ -50,7 +50,7 @@ def settings(tmp_path_factory):
         raw.pull(path, "c-openai", "costs", day, content, raw.after(day, hours))
     raw.pull(path, "c-anthropic", "cost_report", FIRST, [])
     marts = ("+fct_bill_versions", "+fct_charges", "+dim_connection")
-    assert raw.dbt(path, "build", "--select", *marts) == []
+    assert raw.dbt(path, "build", "--indirect-selection", "cautious", "--select", *marts) == []
     home = Settings(home=path.parent)
     publish(home)
     return home

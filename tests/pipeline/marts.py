@@ -5,8 +5,11 @@ import duckdb
 from meterhouse.settings import Settings
 
 OF_THE_RUN = frozenset(
-    {"observed_at", "loaded_at", "load_id", "first_seen_at", "last_sync_at", "reason", "received_at"}
-)
+    {
+        "observed_at", "loaded_at", "load_id", "first_seen_at", "last_sync_at", "reason", "received_at",
+        "observed_from", "observed_to", "billed_at", "x_ObservedAt",
+    }
+)  # fmt: skip
 """Columns that tell when and how we looked, not what is true."""
 
 Rows = dict[str, list[str]]

@@ -1,5 +1,6 @@
 """The whole product against the ledger of truth: the demo's world of all accounts, and the tests' small one."""
 
+import csv
 import json
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ import pytest
 
 from meterhouse.cli.demo.truth import accounts_of, disagreements
 from meterhouse.report import build_report
-from meterhouse.settings import Settings
+from meterhouse.settings import PROJECT_ROOT, Settings
 from sandbox.server import Sandbox
 from sandbox.services import ACCOUNTS
 from tests.killing import run
@@ -155,3 +156,19 @@ def test_the_command_prints_the_same_report_as_json(built: Settings) -> None:
         "alerts",
     } <= set(printed)
     assert [one["status"] for one in printed["connections"]] == ["connected", "connected"]
+
+
+def test_list_prices_in_focus_are_those_of_the_book(demo: Demo) -> None:
+    with (PROJECT_ROOT / "dbt_project/seeds/price_book.csv").open(newline="") as file:
+        book = {
+            (row["provider"], row["model"], row["tier"], row["token_type"], Decimal(row["unit_price_usd"]))
+            for row in csv.DictReader(file)
+            if not row["region"]
+        }
+    listed = query(
+        demo,
+        "select x_Provider, x_Model, x_ServiceTier, x_TokenType, ListUnitPrice from marts.focus_costs"
+        " where x_ListPriceSource = 'price book'",
+    )
+    assert {provider for provider, *_ in listed} >= {"openai", "anthropic"}
+    assert {(*line, price / 1_000_000) for *line, price in listed} <= book

@@ -32,7 +32,7 @@ def bills_known_at(settings: Settings, moment: datetime, selection: str) -> Iter
         BuildError: A model failed.
         WarehouseBusyError: The warehouse stayed busy.
     """
-    past = settings.model_copy(update={"home": settings.home_path / "past"})
+    past = Settings(home=settings.home_path / "past")
     with FileLock(past.home_path / "past.lock"):
         path = past.warehouse_path
         path.unlink(missing_ok=True)

@@ -38,6 +38,8 @@ MODELS = (
     "fct_reconciliation",
     "fct_charges",
     "fct_gateway_costs",
+    "focus_costs",
+    "fct_bill_versions",
     "dim_connection",
 )
 STAGING = tuple(f"staging.{name}" for name in PROVIDERS)
@@ -46,6 +48,9 @@ IDENTITIES = (
     "attribution_sums_to_the_bill",
     "variance_adds_up",
     "every_event_counts_once",
+    "focus_costs_conform",
+    "focus_costs_are_the_bill",
+    "bill_versions_are_the_charges",
 )
 WARNED = ["accepted_values_stg_databricks__usage_is_priced__False__True"]
 """A record without a list price is unknown cost, and said so."""

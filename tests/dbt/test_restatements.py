@@ -65,15 +65,16 @@ def believed(before: datetime) -> dict[date, Decimal]:
 
 
 def test_the_bills_of_all_days_are_those_known_at_the_end_of_another(settings):
+    pulls = raw.rows(settings.warehouse_path, "select * from raw_openai.pulled_days")
+    then = believed(datetime.combine(RETURNED + timedelta(days=1), time(), UTC))
     now = believed(datetime.max.replace(tzinfo=UTC))
-    for look in (FIRST - timedelta(days=9), RETURNED):
-        then = believed(datetime.combine(look + timedelta(days=1), time(), UTC))
-        found = charges_as_of(settings, look)
-        assert {one["day"]: one["then_usd"] for one in found.days if one["then_usd"] is not None} == then
-        assert {one["day"]: one["now_usd"] for one in found.days if one["now_usd"] is not None} == now
-        assert sum(one["change_usd"] for one in found.days) == sum(now.values()) - sum(then.values())
-        assert {one["connection"] for one in found.days} == {"name of c-openai"}
+    found = charges_as_of(settings, RETURNED)
+    assert {one["day"]: one["then_usd"] for one in found.days if one["then_usd"] is not None} == then
+    assert {one["day"]: one["now_usd"] for one in found.days if one["now_usd"] is not None} == now
+    assert sum(one["change_usd"] for one in found.days) == sum(now.values()) - sum(then.values())
+    assert {one["connection"] for one in found.days} == {"name of c-openai"}
     assert not (settings.home_path / "past" / "warehouse.duckdb").exists(), "nothing is left behind"
+    assert raw.rows(settings.warehouse_path, "select * from raw_openai.pulled_days") == pulls
 
 
 def test_the_command_shows_the_lines_of_a_day_then_and_now(settings):

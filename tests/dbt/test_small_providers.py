@@ -18,12 +18,17 @@ MODELS = (
     "fct_attributed_costs",
     "fct_reconciliation",
     "fct_charges",
+    "focus_costs",
+    "fct_bill_versions",
 )
 IDENTITIES = (
     "money_in_equals_money_out",
     "attribution_sums_to_the_bill",
     "variance_adds_up",
     "every_event_counts_once",
+    "focus_costs_conform",
+    "focus_costs_are_the_bill",
+    "bill_versions_are_the_charges",
 )
 GLM = "accounts/fireworks/models/glm-5p2"
 

@@ -10,6 +10,8 @@ from tests.dbt import raw
 DAY = date(2026, 10, 1)
 MODELS = (
     "fct_charges",
+    "focus_costs",
+    "fct_bill_versions",
     "fct_usage",
     "fct_transactions",
     "fct_attributed_costs",
@@ -23,6 +25,9 @@ IDENTITIES = (
     "attribution_sums_to_the_bill",
     "variance_adds_up",
     "every_event_counts_once",
+    "focus_costs_conform",
+    "focus_costs_are_the_bill",
+    "bill_versions_are_the_charges",
 )
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from meterhouse.errors import UsageError
-from meterhouse.restatements import charges_as_of, restatements
+from meterhouse.restatements import restatements
 from meterhouse.settings import Settings
 from meterhouse.warehouse.publish import publish
 from tests.dbt import raw
@@ -64,27 +64,40 @@ def believed(before: datetime) -> dict[date, Decimal]:
     }
 
 
-def test_the_bills_of_all_days_are_those_known_at_the_end_of_another(settings):
+@pytest.fixture(scope="module")
+def looked(settings):
+    """What the command says of all bills as they were at the end of one day."""
     pulls = raw.rows(settings.warehouse_path, "select * from raw_openai.pulled_days")
-    then = believed(datetime.combine(RETURNED + timedelta(days=1), time(), UTC))
-    now = believed(datetime.max.replace(tzinfo=UTC))
-    found = charges_as_of(settings, RETURNED)
-    assert {one["day"]: one["then_usd"] for one in found.days if one["then_usd"] is not None} == then
-    assert {one["day"]: one["now_usd"] for one in found.days if one["now_usd"] is not None} == now
-    assert sum(one["change_usd"] for one in found.days) == sum(now.values()) - sum(then.values())
-    assert {one["connection"] for one in found.days} == {"name of c-openai"}
+    outcome = run(["charges", "as-of", str(RETURNED), "--json"], settings)
+    assert outcome.returncode == 0, outcome.stderr
     assert not (settings.home_path / "past" / "warehouse.duckdb").exists(), "nothing is left behind"
     assert raw.rows(settings.warehouse_path, "select * from raw_openai.pulled_days") == pulls
+    return json.loads(outcome.stdout)
 
 
-def test_the_command_shows_the_lines_of_a_day_then_and_now(settings):
-    look = RESTATED + timedelta(days=3)
-    outcome = run(["charges", "as-of", str(look), "--day", str(RESTATED), "--json"], settings)
-    answer = json.loads(outcome.stdout)
-    [day] = answer["days"]
-    assert (day["then_usd"], day["now_usd"]) == ("3.250000000001", "3.500000000000")
+def test_the_bills_of_all_days_are_those_known_at_the_end_of_another(looked):
+    before = datetime.combine(RETURNED + timedelta(days=1), time(), UTC)
+    assert looked["before"] == f"{before:%Y-%m-%dT%H:%M:%SZ}"
+    for name, expected in (
+        ("then_usd", believed(before)),
+        ("now_usd", believed(datetime.max.replace(tzinfo=UTC))),
+    ):
+        found = {
+            date.fromisoformat(one["day"]): Decimal(one[name])
+            for one in looked["days"]
+            if one[name] is not None
+        }
+        assert found == expected
+    for one in looked["days"]:
+        assert Decimal(one["change_usd"]) == Decimal(one["now_usd"] or 0) - Decimal(one["then_usd"] or 0)
+    assert {one["connection"] for one in looked["days"]} == {"name of c-openai"}
+
+
+def test_each_line_of_a_day_stands_as_it_was_beside_what_it_is(looked):
     lines = {
-        (one["sku"], one["provider_project"]): (one["then_usd"], one["now_usd"]) for one in answer["lines"]
+        (one["sku"], one["provider_project"]): (one["then_usd"], one["now_usd"])
+        for one in looked["lines"]
+        if one["day"] == str(RESTATED)
     }
     assert lines == {
         ("gpt-4o, input", None): ("1.250000000000", "1.500000000000"),

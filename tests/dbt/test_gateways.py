@@ -13,6 +13,7 @@ MODELS = (
     "fct_gateway_costs",
     "fct_usage",
     "fct_transactions",
+    "duplicate_events",
     "fct_attributed_costs",
     "fct_reconciliation",
     "fct_charges",

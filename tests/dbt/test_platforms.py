@@ -34,6 +34,7 @@ PROVIDERS = ("cursor", "github_copilot", "databricks", "snowflake")
 MODELS = (
     "fct_usage",
     "fct_transactions",
+    "duplicate_events",
     "fct_attributed_costs",
     "fct_reconciliation",
     "fct_charges",

@@ -14,6 +14,7 @@ MODELS = (
     "fct_bill_versions",
     "fct_usage",
     "fct_transactions",
+    "duplicate_events",
     "fct_attributed_costs",
     "fct_reconciliation",
     "fct_gateway_costs",

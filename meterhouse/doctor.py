@@ -16,7 +16,7 @@ from typing import Any
 import requests
 from sqlalchemy import func, select
 
-from meterhouse.alerts.rules_file import load_rules
+from meterhouse.alerts.rules_file import load_all_rules
 from meterhouse.connections import registry
 from meterhouse.connections.overview import overview
 from meterhouse.connections.status import State
@@ -274,7 +274,7 @@ def _alerts(settings: Settings, now: datetime) -> Iterator[Found]:  # noqa: ARG0
             "See docs/alerts.md for how to write one.",
         )
         return
-    rules = load_rules(settings.rules_file)
+    rules = load_all_rules(settings.rules_file)
     told = {channel for rule in rules for channel in rule.notify}
     has_slack = bool(settings.slack_webhook_url or settings.slack_bot_token)
     if "slack" in told and not has_slack:

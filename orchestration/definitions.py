@@ -7,6 +7,7 @@ from assets.resources import Installation
 from orchestration.progress import progress_logger
 from sensors.alert_rules import build_alert_sensor
 from sensors.new_event_files import build_new_event_files_sensor
+from sensors.run_outcomes import build_run_sensors
 
 REFRESH_COSTS = "refresh_costs"
 METER_EVENTS = "meter_events"
@@ -56,6 +57,7 @@ def build_defs() -> dg.Definitions:
             build_alert_sensor("alert_rules"),
             build_alert_sensor("alert_rules_relief"),
             build_new_event_files_sensor(meter_events, build_marts),
+            *build_run_sensors(),
         ],
         resources={"installation": Installation(), "dbt": marts.dbt_resource()},
         executor=dg.in_process_executor,

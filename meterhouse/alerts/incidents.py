@@ -19,7 +19,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from meterhouse.alerts.outbox import last_told, queue, queue_follow_up
-from meterhouse.alerts.rules import Rule
+from meterhouse.alerts.rules import HealthRule, Rule
 from meterhouse.alerts.wording import facts, facts_of_rule, plain_number
 from meterhouse.control.tables import IncidentRow
 
@@ -156,11 +156,12 @@ def remind(session: Session, rules: Sequence[Rule], now: datetime) -> None:
 
 
 def withdraw(session: Session, rules: Sequence[Rule], now: datetime) -> list[Change]:
-    """Close the open incidents of rules that were removed or changed: nothing judges them any more."""
+    """Close the open incidents of rules on events that were removed or changed: nothing judges them any more."""
     current = {(rule.name, rule.version) for rule in rules}
     changes = []
     for row in session.scalars(select(IncidentRow).where(IncidentRow.status == "firing")):
-        if (row.rule, row.rule_version) not in current:
+        is_of_events = not row.rule_version.startswith(HealthRule.VERSION_PREFIX)
+        if is_of_events and (row.rule, row.rule_version) not in current:
             row.status, row.resolved_at = "resolved", max(now, row.fired_at)
             changes.append(_follow_up(session, row, "resolved", now, note="The rule was changed or removed."))
     return changes

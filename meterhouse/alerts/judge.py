@@ -20,12 +20,14 @@ import pyarrow.fs as pafs
 from sqlalchemy.orm import Session
 
 from meterhouse.alerts import batches
+from meterhouse.alerts.health import judge_health
 from meterhouse.alerts.incidents import Change
 from meterhouse.alerts.judgement import judge, judge_silence
 from meterhouse.alerts.outbox import deliver
-from meterhouse.alerts.rules_file import RulesError, load_rules
+from meterhouse.alerts.rules_file import RulesError, load_health_rules, load_rules
 from meterhouse.alerts.running import RunningSums
 from meterhouse.control.database import reading, session
+from meterhouse.errors import MeterhouseError
 from meterhouse.events.landing import (
     LandingFile,
     LandingZone,
@@ -103,6 +105,7 @@ def judge_new_files(settings: Settings) -> Judgement:
         for file in _unjudged(bench, list_files(bench.zone)):
             _judge_file(bench, file, outcome)
         _judge_silence(bench, outcome)
+        _judge_health(bench, outcome)
     else:
         _note(outcome, f"there is no rules file {settings.rules_file}")
     _deliver(settings, outcome)
@@ -143,6 +146,7 @@ def _watch(bench: _Bench, outcome: Judgement, deadline: float, poll_seconds: flo
     pause = poll_seconds if is_local else max(poll_seconds, REMOTE_POLL_SECONDS)
     backlog = _look(bench, None, outcome)
     next_silence = 0.0
+    _judge_health(bench, outcome)
     while True:
         for file in _look(bench, _recent_hours(), outcome):
             _judge_file(bench, file, outcome)
@@ -245,6 +249,15 @@ def _judge_file(bench: _Bench, file: LandingFile, outcome: Judgement) -> None:
 def _judge_silence(bench: _Bench, outcome: Judgement) -> None:
     with _judging(bench) as transaction:
         outcome.changes += judge_silence(transaction, bench.running, datetime.now(UTC))
+
+
+def _judge_health(bench: _Bench, outcome: Judgement) -> None:
+    """Look at the pipeline itself; what stands in the way of that holds up no event."""
+    rules = load_health_rules(bench.settings.rules_file)
+    try:
+        outcome.changes += judge_health(bench.settings, rules, datetime.now(UTC))
+    except MeterhouseError as error:
+        _note(outcome, error.message)
 
 
 def _deliver(settings: Settings, outcome: Judgement) -> None:

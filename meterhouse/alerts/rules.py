@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import cached_property, partial
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -194,14 +194,45 @@ Where = Annotated[
 ]
 
 
+HEALTH_CHECKS = {
+    "connection_stale": "a connection that is not paused is Disconnected",
+    "rejected_lines": "lines that came within a day are no events",
+    "marts_behind": "loaded events are in no published mart for an hour",
+    "run_failed": "the newest run of a job failed",
+}
+RuleName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="Unique; letters, digits, dots, dashes."),
+]
+Mode = Annotated[
+    Literal["live", "shadow"], Field(description="Shadow: incidents are recorded, nobody is told.")
+]
+
+
+class HealthRule(BaseModel):
+    """A rule on the pipeline itself: fires for each thing that is not well, until it is."""
+
+    model_config = _STRICT
+    VERSION_PREFIX: ClassVar[str] = "health "
+
+    name: RuleName
+    health: Annotated[str, *_choice("check of the pipeline's health", tuple(HEALTH_CHECKS))]
+    severity: Literal["warning", "critical"] = "critical"
+    notify: tuple[Channel, ...] = Field(default=(), description="Channels to tell.")
+    mode: Mode = "live"
+
+    @property
+    def version(self) -> str:
+        """Names all that decides when the rule fires."""
+        return f"{self.VERSION_PREFIX}{self.health} {self.severity}"
+
+
 class Rule(BaseModel):
     """A threshold rule: fires for a group while the metric over a window or calendar period is beyond a limit."""
 
     model_config = _STRICT
 
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="Unique; letters, digits, dots, dashes."
-    )
+    name: RuleName
     metric: MetricName
     window: Window | None = Field(
         default=None,
@@ -229,9 +260,7 @@ class Rule(BaseModel):
     renotify: Duration | None = Field(
         default=None, description="How often to tell again while it lasts; once if not given."
     )
-    mode: Literal["live", "shadow"] = Field(
-        default="live", description="Shadow: incidents are recorded, nobody is told."
-    )
+    mode: Mode = "live"
 
     @model_validator(mode="after")
     def _looks_at_one_span(self) -> Self:

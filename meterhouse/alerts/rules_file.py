@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from meterhouse.alerts.rules import Rule
+from meterhouse.alerts.rules import HealthRule, Rule
 from meterhouse.errors import MeterhouseError
 from meterhouse.marked_yaml import YamlFault, child_of, line_of, read_document, repeated_keys
 
@@ -21,13 +21,13 @@ NOT_BUILT_KEYS = {
     "budget": "budgets are not built yet; use total_cost with a period",
     "pace": "budgets are not built yet; use total_cost with a period",
     "no_data": "rules on missing data are not built yet",
-    "health": "rules on the pipeline's health are not built yet; unpriced_events is a metric",
-    "source": "rules on billed and pipeline data are not built yet; every rule reads metered events",
+    "source": "rules on billed data are not built yet; a rule reads metered events, or is one of health",
     "enforce": "cost controls are not built yet",
 }
 NOT_BUILT_METRICS = ("cost_per_trace",)
 
 _KEYS = tuple(field.alias or name for name, field in Rule.model_fields.items())
+_HEALTH_KEYS = tuple(HealthRule.model_fields)
 
 
 class RulesError(MeterhouseError):
@@ -39,7 +39,25 @@ class RulesError(MeterhouseError):
 
 
 def load_rules(path: Path) -> list[Rule]:
-    """The rules of a file: a list of rules, or a mapping with the key `rules`.
+    """The rules on metered events of a file: a list of rules, or a mapping with the key `rules`.
+
+    Raises:
+        RulesError: The file cannot be read, or a rule is wrong.
+    """
+    return [rule for rule in load_all_rules(path) if isinstance(rule, Rule)]
+
+
+def load_health_rules(path: Path) -> list[HealthRule]:
+    """The rules on the pipeline's health of the same file.
+
+    Raises:
+        RulesError: The file cannot be read, or a rule is wrong.
+    """
+    return [rule for rule in load_all_rules(path) if isinstance(rule, HealthRule)]
+
+
+def load_all_rules(path: Path) -> list[Rule | HealthRule]:
+    """All rules of a file, in their order.
 
     Raises:
         RulesError: The file cannot be read, or a rule is wrong.
@@ -52,21 +70,21 @@ def load_rules(path: Path) -> list[Rule]:
     return parse_rules(text, str(path))
 
 
-def parse_rules(text: str, name: str) -> list[Rule]:
+def parse_rules(text: str, name: str) -> list[Rule | HealthRule]:
     """The rules in a YAML text; `name` stands before the line in each fault.
 
     Raises:
         RulesError: The text is no YAML, or a rule is wrong.
     """
     faults: list[tuple[int, str]] = []
-    rules: list[tuple[int, Rule]] = []
+    rules: list[tuple[int, Rule | HealthRule]] = []
     for node, data in _rule_nodes(text, name):
         faults += [(line, f"the key {key!r} stands twice.") for key, line in repeated_keys(node)]
         read = _read_rule(data, node)
-        if isinstance(read, Rule):
-            rules.append((line_of(child_of(node, "name")), read))
-        else:
+        if isinstance(read, list):
             faults += read
+        else:
+            rules.append((line_of(child_of(node, "name")), read))
     counts = Counter(rule.name for _, rule in rules)
     faults += [
         (line, f"the name {rule.name!r} is used by {counts[rule.name]} rules; every rule needs its own.")
@@ -80,9 +98,16 @@ def parse_rules(text: str, name: str) -> list[Rule]:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the rules file, for editors."""
-    rule = Rule.model_json_schema(by_alias=True)
-    definitions = {"Rule": rule, **rule.pop("$defs", {})}
-    rules = {"type": "array", "items": {"$ref": "#/$defs/Rule"}}
+    rule, health = Rule.model_json_schema(by_alias=True), HealthRule.model_json_schema(by_alias=True)
+    definitions = {"Rule": rule, "HealthRule": health, **rule.pop("$defs", {})}
+    rules = {
+        "type": "array",
+        "items": {
+            "if": {"required": ["health"]},
+            "then": {"$ref": "#/$defs/HealthRule"},
+            "else": {"$ref": "#/$defs/Rule"},
+        },
+    }
     nested = {
         "type": "object",
         "properties": {"rules": rules},
@@ -119,22 +144,23 @@ def _rule_nodes(text: str, name: str) -> list[tuple[yaml.Node, Any]]:
     return list(zip(root.value, data, strict=True))
 
 
-def _read_rule(data: Any, node: yaml.Node) -> Rule | list[tuple[int, str]]:
+def _read_rule(data: Any, node: yaml.Node) -> Rule | HealthRule | list[tuple[int, str]]:
     """The rule, or line and sentence of each of its faults."""
     if not isinstance(data, dict):
         return [(line_of(node), "a rule must be a mapping with name, metric, window or period, and when.")]
     title = f"rule {data['name']!r}" if isinstance(data.get("name"), str) else "the rule"
+    is_health = "health" in data
     try:
-        return Rule.model_validate(data)
+        return (HealthRule if is_health else Rule).model_validate(data)
     except ValidationError as error:
         return [
-            _explain(details["type"], details["loc"], details["msg"], node, title)
+            _explain(details["type"], details["loc"], details["msg"], node, title, is_health)
             for details in error.errors()
         ]
 
 
 def _explain(
-    kind: str, path: tuple[int | str, ...], text: str, node: yaml.Node, title: str
+    kind: str, path: tuple[int | str, ...], text: str, node: yaml.Node, title: str, is_health: bool
 ) -> tuple[int, str]:
     place, found = ".".join(part for part in path if isinstance(part, str) and part != "[key]"), node
     for part in path:
@@ -143,9 +169,10 @@ def _explain(
     last = str(path[-1]) if path else ""
     value = found.value if isinstance(found, yaml.ScalarNode) else None
     if kind == "missing":
-        return line, f"{title} has no {last}; every rule needs name, metric, window or period, and when."
+        needs = "name and health" if is_health else "name, metric, window or period, and when"
+        return line, f"{title} has no {last}; every rule needs {needs}."
     if kind == "extra_forbidden":
-        return line, f"{title}: {_unknown_key(path)}"
+        return line, f"{title}: {_unknown_key(path, is_health)}"
     if value in NOT_BUILT_METRICS and last == "metric":
         return line, f"{title}: the metric {value} is not built yet."
     if kind == "string_pattern_mismatch" and last == "name":
@@ -158,13 +185,15 @@ def _explain(
     return line, sentence if sentence.endswith("?") else f"{sentence}."
 
 
-def _unknown_key(path: tuple[int | str, ...]) -> str:
-    key = str(path[-1])
+def _unknown_key(path: tuple[int | str, ...], is_health: bool) -> str:
+    key, keys = str(path[-1]), _HEALTH_KEYS if is_health else _KEYS
     if len(path) > 1:
         return f"{key!r} is no operator of where; use is, is_not, in, contains, starts_with or ends_with."
     if key in NOT_BUILT_KEYS:
         return f"{key!r} cannot be used: {NOT_BUILT_KEYS[key]}."
-    near = get_close_matches(key, _KEYS, 1)
+    near = get_close_matches(key, keys, 1)
     return f"unknown key {key!r}; " + (
-        f"did you mean {near[0]!r}?" if near else f"a rule has {', '.join(_KEYS)}."
+        f"did you mean {near[0]!r}?"
+        if near
+        else f"a rule {'of health ' if is_health else ''}has {', '.join(keys)}."
     )

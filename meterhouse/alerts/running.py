@@ -21,7 +21,7 @@ from meterhouse.alerts.samples import TIME, period_end, samples
 MEMORY = timedelta(days=32)
 """Events are remembered this long whatever the rules, so that a new rule knows its month."""
 FRAMES_BETWEEN_MERGES = 64
-SAMPLES_AT_ONCE = 1_000_000
+SAMPLES_AT_ONCE = 250_000
 
 _SERIES = ["rule", "group", "period_end"]
 _SUMMED = ["amount", "samples"]

@@ -31,6 +31,11 @@ def facts_of_rule(rule: Rule, severity: str, sample_count: int) -> Facts:
     }
 
 
+def facts_of_health(check: str, reason: str, next_step: str) -> Facts:
+    """What a message needs to know of something in the pipeline that is not well."""
+    return {"metric": check, "reason": reason, "next_step": next_step}
+
+
 def facts(row: IncidentRow, resolved_value: Decimal | None = None, note: str | None = None) -> Facts:
     """What a message needs to know of the incident as it is now; `resolved_value` is null for too few samples."""
     return {
@@ -56,6 +61,8 @@ def plain_number(value: Decimal) -> str:
 
 def compose(event: str, facts: Facts) -> Message:
     """The message about one state change of an incident."""
+    if "reason" in facts:
+        return _health_message(event, facts)
     unit = f" {facts['unit']}" if facts["unit"] else ""
     fired_at = datetime.fromisoformat(facts["fired_at"])
     lines = [
@@ -82,6 +89,22 @@ def compose(event: str, facts: Facts) -> Message:
     told = "still firing" if event == "reminder" else event
     title = f"{facts['severity']} alert {told}: {facts['rule']}"
     next_step = None if event in ("resolved", "retracted") else facts["next_step"]
+    return Message(facts["incident_id"], event, title, tuple(lines), next_step, facts)
+
+
+def _health_message(event: str, facts: Facts) -> Message:
+    """The message about something in the pipeline that is not well, or is again."""
+    fired_at = datetime.fromisoformat(facts["fired_at"])
+    lines = [
+        ("What", group_text(facts["group"]) if facts["group"] else "the pipeline"),
+        ("State", f"{facts['value']}: {facts['reason']}"),
+        ("Since", _time_text(fired_at)),
+    ]
+    if event == "resolved":
+        resolved_at = datetime.fromisoformat(facts["resolved_at"])
+        lines += [("Now", facts["note"]), ("Lasted", duration_text(resolved_at - fired_at))]
+    title = f"{facts['severity']} alert {event}: {facts['rule']}"
+    next_step = None if event == "resolved" else facts["next_step"]
     return Message(facts["incident_id"], event, title, tuple(lines), next_step, facts)
 
 

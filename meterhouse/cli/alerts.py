@@ -15,8 +15,8 @@ from meterhouse.alerts.backtest import Backtest, backtest, limit_that_fires
 from meterhouse.alerts.delivery.channels import CHANNELS, open_channel
 from meterhouse.alerts.delivery.contract import DeliveryError
 from meterhouse.alerts.overview import newest_incidents
-from meterhouse.alerts.rules import Rule
-from meterhouse.alerts.rules_file import json_schema, load_rules
+from meterhouse.alerts.rules import HEALTH_CHECKS, HealthRule, Rule
+from meterhouse.alerts.rules_file import json_schema, load_all_rules, load_rules
 from meterhouse.alerts.wording import group_text, plain_number, trial_message
 from meterhouse.cli.output import (
     JsonFlag,
@@ -54,27 +54,27 @@ def check(
     if schema:
         print_json(json_schema())
         return
-    found = load_rules(rules or Settings().rules_file)
+    found = load_all_rules(rules or Settings().rules_file)
     if as_json:
         print_json([rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in found])
         return
     print_table(
         ["rule", "metric", "window", "fires when", "by", "tells", "mode"],
-        [
-            (
-                rule.name,
-                rule.metric,
-                rule.window_text,
-                ", ".join(f"{limit.severity} {limit}" for limit in rule.when),
-                list(rule.group_by) or None,
-                list(rule.notify) or None,
-                rule.mode,
-            )
-            for rule in found
-        ],
+        [_in_force(rule) for rule in found],
         empty="The file is empty: nothing is watched. docs/alerts.md says how to write a rule.",
     )
     say(f"Rules in force: {len(found)}. No faults.")
+
+
+def _in_force(rule: Rule | HealthRule) -> tuple[Any, ...]:
+    """One line of `alerts check`."""
+    watched: tuple[Any, ...]
+    if isinstance(rule, HealthRule):
+        watched = (rule.name, "health", None, f"{rule.severity}: {HEALTH_CHECKS[rule.health]}", None)
+    else:
+        limits = ", ".join(f"{limit.severity} {limit}" for limit in rule.when)
+        watched = (rule.name, rule.metric, rule.window_text, limits, list(rule.group_by) or None)
+    return (*watched, list(rule.notify) or None, rule.mode)
 
 
 @alerts_app.command("list")

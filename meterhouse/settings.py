@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         default=None,
         description="The business units; default business_units.yaml in the home, if it is there.",
     )
+    publish_postgres_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL database the marts are published to as well (docs/bi.md)."
+    )
     slack_webhook_url: SecretStr | None = Field(
         default=None, description="Slack incoming webhook for the channel `slack`."
     )

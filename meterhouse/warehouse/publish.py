@@ -2,6 +2,7 @@
 
 The marts are copied into a new DuckDB file beside the published one, which then takes its name in one step. A reader
 that holds the old file keeps its old snapshot; the next one to open sees the new one; nobody waits or sees half.
+Where a PostgreSQL database is set, its marts follow (`publish_postgres`).
 """
 
 import os
@@ -12,6 +13,7 @@ import duckdb
 from meterhouse.errors import MeterhouseError
 from meterhouse.settings import Settings
 from meterhouse.warehouse.lock import STORAGE_VERSION, quoted, warehouse
+from meterhouse.warehouse.publish_postgres import publish_to_postgres
 
 PUBLISHED_SCHEMA = "marts"
 
@@ -29,6 +31,7 @@ def publish(settings: Settings) -> dict[str, int]:
     Raises:
         WarehouseBusyError: The warehouse stayed busy.
         NoMartsError: There is no mart to publish yet.
+        PostgresPublishError: The file is published, but PostgreSQL keeps what it had.
     """
     target = settings.published_path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -40,6 +43,8 @@ def publish(settings: Settings) -> dict[str, int]:
         _sync_to_disk(fresh)
         os.replace(fresh, target)  # noqa: PTH105 (the atomic rename is the point)
         _sync_to_disk(target.parent)
+    if settings.publish_postgres_url is not None:
+        publish_to_postgres(settings.publish_postgres_url.get_secret_value(), target)
     return counts
 
 

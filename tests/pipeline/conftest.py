@@ -22,6 +22,7 @@ from meterhouse.refresh import build
 from meterhouse.settings import Settings
 from sandbox.server import Sandbox
 from tests.killing import run
+from tests.postgres import postgres_database, postgres_server  # noqa: F401 (fixtures)
 
 DAYS, SEED = 4, 11
 ACCOUNTS = ("openai", "anthropic")

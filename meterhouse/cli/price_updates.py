@@ -89,7 +89,8 @@ def update(
         return
     for one in recorded:
         say(f"Version {one.number} of the price book is in force: {one.source} {one.source_version}.")
-    _say_outcome(found, event_count)
+    if plan.steps or found.partitions:
+        _say_outcome(found, event_count)
 
 
 @errors_in_words()
@@ -113,7 +114,8 @@ def reprice(
     if is_json:
         print_json({"is_applied": is_sure, **_preview_json(found)})
         return
-    _say_outcome(found, event_count)
+    if found.partitions:
+        _say_outcome(found, event_count)
 
 
 @errors_in_words()

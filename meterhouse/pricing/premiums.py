@@ -17,12 +17,13 @@ _PLACES = 18
 
 
 def read_premiums(folder: Path) -> pl.DataFrame:
-    """The factors of a folder: `provider`, `model`, `region`, `multiplier` (decimal), `premium_source`."""
+    """The factors of a folder: `provider`, `model`, `region`, `multiplier` (decimal), where it is from."""
     rows = pl.read_csv(folder / "price_premiums.csv", infer_schema=False)
     return rows.select(
         *("provider", "model", "region"),
         multiplier=pl.col("multiplier").cast(pl.Decimal(38, 9)),
-        premium_source=pl.concat_str("source", "source_version", separator=" "),
+        premium_source="source",
+        premium_source_version="source_version",
     )
 
 
@@ -41,7 +42,8 @@ def with_premiums(prices: pl.DataFrame, premiums: pl.DataFrame) -> pl.DataFrame:
             .otherwise(pl.col("unit_price_usd"))
             .alias("unit_price_usd"),
             price_version=pl.concat_str("price_version", "region", separator="-"),
-            source=pl.format("{} with the premium of {}", "source", "premium_source"),
+            source=pl.format("{} + {}", "source", "premium_source"),
+            source_version=pl.format("{} + {}", "source_version", "premium_source_version"),
         )
     )
     return pl.concat([prices, regional.select(prices.columns)])

@@ -6,6 +6,7 @@ took it and the note of that was lost. What belongs here: queueing, claiming, re
 """
 
 import random
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -14,9 +15,9 @@ from sqlalchemy import CursorResult, delete, exists, select, update
 from sqlalchemy.orm import Session, aliased
 from uuid_utils import uuid7
 
-from meterhouse.alerts.delivery.channels import open_channel
+from meterhouse.alerts.delivery.channels import ONE_PER_INCIDENT, open_channel
 from meterhouse.alerts.delivery.contract import FailedError, NotConfiguredError, RefusedError, Send
-from meterhouse.alerts.wording import Facts, compose
+from meterhouse.alerts.wording import Facts, compose_folded
 from meterhouse.control.database import reading, session
 from meterhouse.control.tables import OutboxRow
 from meterhouse.settings import Settings
@@ -25,7 +26,11 @@ LEASE = timedelta(seconds=20)
 """A claimed message whose sender died is free again after this; longer than any channel's timeout."""
 LONGEST_PAUSE = timedelta(seconds=60)
 UNCONFIGURED_PAUSE = timedelta(seconds=10)
-BATCH_SIZE = 20
+BATCH_SIZE = 500
+SENDS_AT_ONCE = 20
+"""A round of delivery sends no more than this, so that new events are not kept waiting."""
+FOLD_FROM = 6
+"""From so many groups on, messages that tell the same of one rule go out as one."""
 
 
 @dataclass(frozen=True)
@@ -69,41 +74,56 @@ def last_told(session: Session, incident_id: str) -> datetime | None:
 
 
 def deliver(settings: Settings) -> Delivery:
-    """Hand every due message to its channel, oldest first; messages of one incident keep their order.
+    """Hand every due message to its channel, critical ones first, then oldest first.
 
-    Any number of processes may do this at once: each message is claimed before it is sent.
+    Messages of one incident keep their order. Many that tell the same of many groups of a rule go out as one, where the
+    channel is read by people. Any number of processes may do this at once: each message is claimed before it is sent.
     """
     sent_count = 0
     errors = []
-    for row in _due(settings, datetime.now(UTC)):
+    for rows in _folded(_due(settings, datetime.now(UTC)))[:SENDS_AT_ONCE]:
+        channel = rows[0].channel
         try:
-            send = open_channel(settings, row.channel)
+            send = open_channel(settings, channel)
         except NotConfiguredError as error:
             errors.append(str(error))
-            _postpone_channel(settings, row.channel, datetime.now(UTC) + UNCONFIGURED_PAUSE, str(error))
+            _postpone_channel(settings, channel, datetime.now(UTC) + UNCONFIGURED_PAUSE, str(error))
             continue
-        if not _claim(settings, row):
+        claimed = _claim(settings, rows)
+        if not claimed:
             continue
-        error_text = _send(settings, row, send)
+        error_text = _send(settings, claimed, send)
         sent_count += error_text is None
         errors += [error_text] if error_text else []
     return Delivery(sent_count, tuple(dict.fromkeys(errors)))
 
 
-def _send(settings: Settings, row: OutboxRow, send: Send) -> str | None:
-    """Send a claimed message and note how that ended; the error in words if it was not taken."""
+def _folded(rows: list[OutboxRow]) -> list[list[OutboxRow]]:
+    """Messages that go out together: those of many groups of a rule that tell the same, else each alone."""
+    alike: dict[tuple[str, ...], list[OutboxRow]] = defaultdict(list)
+    for row in rows:
+        alike[row.channel, row.event, row.payload["rule"], row.payload["severity"]].append(row)
+    folded: list[list[OutboxRow]] = []
+    for (channel, *_), same in alike.items():
+        is_one = len(same) >= FOLD_FROM and channel not in ONE_PER_INCIDENT
+        folded += [same] if is_one else [[row] for row in same]
+    return sorted(folded, key=lambda same: (same[0].payload["severity"] != "critical", same[0].id))
+
+
+def _send(settings: Settings, rows: list[OutboxRow], send: Send) -> str | None:
+    """Send claimed messages as one and note how that ended; the error in words if it was not taken."""
     try:
-        send(compose(row.event, row.payload))
+        send(compose_folded(rows[0].event, [row.payload for row in rows]))
     except RefusedError as error:
-        _settle(settings, row, status="dead", last_error=str(error))
+        _settle(settings, rows, status="dead", last_error=str(error))
         return str(error)
     except FailedError as error:
-        pause = error.retry_after or _backoff(row.attempt_count)
+        pause = error.retry_after or _backoff(rows[0].attempt_count)
         next_attempt_at = datetime.now(UTC) + pause
-        _settle(settings, row, next_attempt_at=next_attempt_at, last_error=str(error))
-        _postpone_channel(settings, row.channel, next_attempt_at, str(error))
+        _settle(settings, rows, next_attempt_at=next_attempt_at, last_error=str(error))
+        _postpone_channel(settings, rows[0].channel, next_attempt_at, str(error))
         return str(error)
-    _settle(settings, row, status="sent", sent_at=datetime.now(UTC), last_error=None)
+    _settle(settings, rows, status="sent", sent_at=datetime.now(UTC), last_error=None)
     return None
 
 
@@ -125,27 +145,35 @@ def _due(settings: Settings, now: datetime) -> list[OutboxRow]:
         return list(transaction.scalars(query))
 
 
-def _claim(settings: Settings, row: OutboxRow) -> bool:
-    """Make the message ours until the lease ends; False when another process was quicker, or its channel pauses."""
+def _claim(settings: Settings, rows: list[OutboxRow]) -> list[OutboxRow]:
+    """Make messages ours until the lease ends, but for those that another process took, or whose channel pauses."""
     now = datetime.now(UTC)
+    with session(settings) as transaction:
+        return [row for row in rows if _claimed(transaction, row, now)]
+
+
+def _claimed(transaction: Session, row: OutboxRow, now: datetime) -> bool:
     still_free = (
         OutboxRow.status == "pending",
         OutboxRow.attempt_count == row.attempt_count,
         OutboxRow.next_attempt_at <= now,
     )
     row.attempt_count += 1
-    return _update(settings, row, *still_free, attempt_count=row.attempt_count, next_attempt_at=now + LEASE)
+    return _update(
+        transaction, row, *still_free, attempt_count=row.attempt_count, next_attempt_at=now + LEASE
+    )
 
 
-def _settle(settings: Settings, row: OutboxRow, **changes: Any) -> None:
+def _settle(settings: Settings, rows: list[OutboxRow], **changes: Any) -> None:
     """Note how the attempt ended, unless the lease ran out and another process claimed the message."""
-    _update(settings, row, OutboxRow.attempt_count == row.attempt_count, **changes)
-
-
-def _update(settings: Settings, row: OutboxRow, *conditions: Any, **changes: Any) -> bool:
     with session(settings) as transaction:
-        statement = update(OutboxRow).where(OutboxRow.id == row.id, *conditions).values(**changes)
-        return cast(CursorResult[Any], transaction.execute(statement)).rowcount == 1
+        for row in rows:
+            _update(transaction, row, OutboxRow.attempt_count == row.attempt_count, **changes)
+
+
+def _update(transaction: Session, row: OutboxRow, *conditions: Any, **changes: Any) -> bool:
+    statement = update(OutboxRow).where(OutboxRow.id == row.id, *conditions).values(**changes)
+    return cast(CursorResult[Any], transaction.execute(statement)).rowcount == 1
 
 
 def _postpone_channel(settings: Settings, channel: str, until: datetime, reason: str) -> None:

@@ -251,7 +251,9 @@ class Rule(BaseModel):
     )
     where: dict[Dimension, Where] = Field(default={}, description="Only events that match count.")
     min_samples: int = Field(
-        default=1, ge=1, description="Counted events the window must hold before the rule can fire."
+        default=1,
+        ge=0,
+        description="Counted events the window must hold before the rule can fire; 0: it may fire for none.",
     )
     for_: Duration | None = Field(
         default=None, alias="for", description="How long the limit must stay crossed before the rule fires."
@@ -268,6 +270,8 @@ class Rule(BaseModel):
             raise ValueError("write either window, such as 1h, or period: day, week, month or quarter")
         if self.period is None and self.timezone != "UTC":
             raise ValueError("timezone is for a period; a rolling window needs none")
+        if self.min_samples == 0 and (self.window is None or METRICS[self.metric].is_average):
+            raise ValueError("min_samples: 0 needs a window, and a metric that is no average")
         if self.period is not None and METRICS[self.metric].is_per_minute:
             raise ValueError(f"{self.metric} needs a window, not a period")
         return self

@@ -20,7 +20,7 @@ NOT_BUILT_KEYS = {
     "change": "rules on change against the previous window are not built yet; use a limit in when",
     "budget": "budgets are not built yet; use total_cost with a period",
     "pace": "budgets are not built yet; use total_cost with a period",
-    "no_data": "rules on missing data are not built yet",
+    "no_data": "write metric: request_count, when: '< 1' and min_samples: 0, which fires for a group that falls silent",
     "source": "rules on billed data are not built yet; a rule reads metered events, or is one of health",
     "enforce": "cost controls are not built yet",
 }

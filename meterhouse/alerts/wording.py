@@ -5,6 +5,7 @@ channel lays them out or escapes them (`delivery/`).
 """
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,8 @@ from meterhouse.alerts.delivery.contract import Message
 from meterhouse.alerts.metrics import METRICS
 from meterhouse.alerts.rules import Rule
 from meterhouse.control.tables import IncidentRow
+
+NAMED_GROUPS = 5
 
 Facts = dict[str, Any]
 """Facts of one message, as JSON: numbers are decimal text, times RFC 3339 UTC."""
@@ -90,6 +93,34 @@ def compose(event: str, facts: Facts) -> Message:
     title = f"{facts['severity']} alert {told}: {facts['rule']}"
     next_step = None if event in ("resolved", "retracted") else facts["next_step"]
     return Message(facts["incident_id"], event, title, tuple(lines), next_step, facts)
+
+
+def compose_folded(event: str, all_facts: Sequence[Facts]) -> Message:
+    """One message about the same state change of many incidents of a rule; it names the furthest beyond the limit."""
+    if len(all_facts) == 1:
+        return compose(event, all_facts[0])
+    first = all_facts[0]
+    ranked = sorted(all_facts, key=_distance)
+    unit = f" {first['unit']}" if first.get("unit") else ""
+    limit = "" if "reason" in first else f", limit {first['comparison']} {first['limit']}{unit}"
+    lines = [("Groups", f"{len(all_facts)} at once{limit}")]
+    lines += [
+        (f"{number}.", f"{group_text(one['group'])}: {one.get('reason', one['value'] + unit)}")
+        for number, one in enumerate(ranked[:NAMED_GROUPS], 1)
+    ]
+    lines.append(("All", "`meterhouse alerts list` and the console name every group"))
+    single = compose(event, first)
+    title = f"{single.title} ({len(all_facts)} groups)"
+    about = {"rule": first["rule"], "severity": first["severity"], "incidents": list(ranked)}
+    return Message(single.alert_id, event, title, tuple(lines), single.next_step, about)
+
+
+def _distance(facts: Facts) -> Decimal:
+    """Sorts what is furthest beyond its limit first; what has no number keeps its place."""
+    if "reason" in facts:
+        return Decimal(0)
+    value = Decimal(facts["value"])
+    return value if facts["comparison"] in ("<", "<=") else -value
 
 
 def _health_message(event: str, facts: Facts) -> Message:

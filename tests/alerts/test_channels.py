@@ -177,7 +177,7 @@ def test_a_letter_is_plain_text_that_no_users_text_can_add_a_header_to(tmp_path)
     assert letter["Bcc"] is None
     assert letter.get_content_type() == "text/plain"
     [incident] = incidents(place)
-    assert letter["Message-ID"] == f"<{incident.id}.fired@example.com>"
+    assert letter["Message-ID"] == f"<{incident.id}-fired@example.com>"
     assert "Group: agent: a Bcc: everyone@example.com <b>hi</b>, customer: acme" in letter.get_content()
     assert f"Alert {incident.id}" in letter.get_content()
 

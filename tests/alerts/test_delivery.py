@@ -203,13 +203,13 @@ def test_the_webhook_url_stands_in_no_error_and_no_log(tmp_path, caplog, capfd):
 def test_two_deliverers_at_once_send_each_message_once(tmp_path):
     with slack() as receiver:
         place = install(tmp_path, receiver.url)
-        fire(place, count=12)
+        fire(place, count=5)
         threads = [threading.Thread(target=deliver, args=(place,)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(receiver.texts()) == len(set(receiver.texts())) == 12
+    assert len(receiver.texts()) == len(set(receiver.texts())) == 5
     assert {status for _, status, _ in states(place)} == {"sent"}
 
 
@@ -269,3 +269,33 @@ def test_every_event_of_an_incident_reads_well(tmp_path):
     for name in ("fired", "reopened", "retracted"):
         assert f"alert {name}: average-cost-per-transaction" in compose(name, facts).title
     assert compose("retracted", facts | {"note": "Late data."}).lines[-1] == ("Note", "Late data.")
+
+
+def test_many_groups_at_once_are_one_message_that_names_the_worst(tmp_path):
+    with slack((500, {}, "down")) as receiver:
+        place = install(tmp_path, receiver.url)
+        events = [event(f"e{number}", 1, str(number), agent=f"agent-{number}") for number in range(2, 40)]
+        with session(place) as transaction:
+            judge(transaction, RunningSums([rule(group_by=["agent"])]), "file", frame(events), at(30))
+        assert deliver(place).sent_count == 0
+        wait_for(place, {"sent"})
+        recovered = RunningSums([rule(group_by=["agent"])])
+        with session(place) as transaction:
+            judge_silence(transaction, recovered, at(200))
+        assert deliver(place).sent_count == 1
+    fired, resolved = (body for _, body in receiver.posts[1:])
+    words = "\n".join(strings(fired["blocks"]))
+    assert "critical alert fired: average-cost-per-transaction (38 groups)" in words
+    assert "38 at once, limit &gt; 1.25 USD" in words
+    assert "1.: agent: agent-39: 39 USD" in words
+    assert "agent-34" not in words
+    assert "resolved: average-cost-per-transaction (38 groups)" in resolved["text"]
+    assert {row.status for row in outbox(place)} == {"sent"}
+
+
+def wait_for(place, statuses):
+    """Deliver until all messages are so."""
+    deadline = time.monotonic() + 60
+    while {row.status for row in outbox(place)} != statuses and time.monotonic() < deadline:
+        time.sleep(0.3)
+        deliver(place)

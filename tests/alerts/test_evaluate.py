@@ -87,7 +87,7 @@ def rules(draw):
         when=draw(st.one_of(limits, st.fixed_dictionaries({"warning": limits, "critical": limits}))),
         group_by=draw(st.sampled_from([[], ["product"], ["product", "agent"]])),
         where=where,
-        min_samples=draw(st.integers(1, 3)),
+        min_samples=draw(st.integers(int(span["window"] is None or METRICS[metric].is_average), 3)),
         **draw(st.sampled_from([{}, {}, {"for": "5m"}, {"for": "11m"}, {"for": "40m"}])),
     )
     return made, where
@@ -172,6 +172,14 @@ def test_too_few_samples_do_not_fire():
     events = [event("a", 0, "2"), event("b", 1), event("c", 2, "2")]
     assert fired(rule(min_samples=2), events)[0]["first_event_id"] == "c"
     assert fired(rule(min_samples=3), events) == []
+
+
+def test_a_group_that_falls_silent_fires_where_no_samples_are_enough():
+    silent = rule(metric="request_count", when="< 1", min_samples=0, group_by=["agent"])
+    events = [event("a", 0, "2", agent="a"), event("b", 30, "2", agent="a"), event("c", 100, "2", agent="a")]
+    first, second = fired(silent, events)
+    assert (first["fired_at"], first["resolved_at"], first["first_event_id"]) == (at(90), at(100), "b")
+    assert (second["fired_at"], second["resolved_at"], second["value"]) == (at(160), None, 0)
 
 
 def test_each_severity_has_its_own_interval():

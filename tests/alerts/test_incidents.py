@@ -158,6 +158,17 @@ def test_what_lasts_is_told_again_as_often_as_the_rule_asks(place):
     assert [name for name, _ in told(place)] == ["fired", "reminder", "resolved"]
 
 
+def test_a_group_that_falls_silent_is_told_with_its_last_event(place):
+    judging = Judge(place, rule(metric="request_count", when="< 1", min_samples=0))
+    judging.file([event("a", 0, "2", trace_id="last")], 1)
+    assert judging.silence(59) == []
+    judging.restart()
+    assert [change.event for change in judging.silence(61)] == ["fired"]
+    [row] = incidents(place)
+    assert (row.fired_at, row.value, row.first_event_id, row.trace_id) == (at(60), "0", "a", "last")
+    assert [change.event for change in judging.file([event("b", 90, "2")], 91)] == ["resolved"]
+
+
 def test_a_late_event_that_lowers_the_average_retracts_and_says_so(place):
     judging = Judge(place, rule())
     judging.file([event("a", 10, "2")], 11)

@@ -14,6 +14,10 @@ CHANNELS: dict[str, Callable[[Settings], Send]] = {
 }
 
 
+ONE_PER_INCIDENT = frozenset({"pagerduty"})
+"""Channels read by programs that open and close an incident of their own for each of ours: nothing is folded there."""
+
+
 def open_channel(settings: Settings, name: str) -> Send:
     """The function that hands messages to the channel of this name.
 

@@ -20,6 +20,12 @@ class Message:
     """The same for programs: numbers as decimal text, times RFC 3339 in UTC."""
 
     @property
+    def key(self) -> str:
+        """The same whenever this very message is sent again; every reminder is one of its own."""
+        occasion = "".join(char for char in self.facts.get("now", "") if char.isdigit())
+        return f"{self.alert_id}-{self.event}{occasion}"
+
+    @property
     def is_over(self) -> bool:
         """Whether it says that there is nothing to act on any more."""
         return self.event in ("resolved", "retracted")

@@ -68,8 +68,7 @@ def write(settings: Settings, message: Message) -> EmailMessage:
         Address(addr_spec=text.strip()) for text in str(settings.email_to).split(",") if text.strip()
     ]
     letter["Date"] = formatdate(usegmt=True)
-    occasion = "".join(char for char in message.facts.get("now", "") if char.isdigit())
-    letter["Message-ID"] = f"<{message.alert_id}.{message.event}{occasion}@{sender.domain}>"
+    letter["Message-ID"] = f"<{message.key}@{sender.domain}>"
     lines = [f"{label}: {_one_line(text)}" for label, text in message.lines]
     if message.next_step:
         lines += ["", f"Next: {message.next_step}"]

@@ -55,7 +55,7 @@ def post(url: str, secret: str, console_url: str, message: Message) -> None:
     headers = {
         "X-Meterhouse-Timestamp": timestamp,
         "X-Meterhouse-Signature": f"v1={signature(secret, timestamp, body)}",
-        "Idempotency-Key": f"{message.alert_id}-{message.event}",
+        "Idempotency-Key": message.key,
     }
     post_json("The webhook", url, body, headers, _MEND)
 

@@ -10,6 +10,8 @@ import duckdb
 import pytest
 
 from meterhouse.cli.demo.truth import REQUESTS_AT_MOST
+from meterhouse.connections import registry
+from meterhouse.report import build_report, usd
 from meterhouse.settings import Settings
 from sandbox.anthropic.api import AnthropicKeys
 from sandbox.azure_openai.books import AzureApp
@@ -19,8 +21,9 @@ from sandbox.openai.api import OpenAIKeys
 from sandbox.openrouter.api import OpenRouterKeys
 from sandbox.services import ACCOUNTS
 from sandbox.slack import WEBHOOK_PATH
+from tests.console.serving import Visitor, served, words
 from tests.killing import run
-from tests.pipeline.conftest import DEMO_SECONDS, Demo
+from tests.pipeline.conftest import DEMO_SECONDS, Demo, copied
 
 pytestmark = pytest.mark.timeout(DEMO_SECONDS)
 
@@ -74,6 +77,38 @@ def test_no_secret_is_in_anything_that_the_demo_leaves_behind(demo: Demo) -> Non
     assert _files_with(demo.settings.home_path, [needle.encode() for needle in needles]) == []
     for database in (demo.settings.warehouse_path, demo.settings.published_path):
         assert _cells_with(database, needles) == []
+
+
+def test_the_console_shows_the_reports_numbers_and_no_secret(demo: Demo, tmp_path: Path) -> None:
+    settings = copied(demo.settings.home_path, tmp_path)
+    report = build_report(settings, by=["customer"])
+    with served(settings) as url:
+        visitor = Visitor(url)
+        ids = [connection.id for connection in registry.find(settings)]
+        pages = [
+            visitor.get(path)
+            for path in (
+                *(
+                    "/connections",
+                    "/integrations",
+                    "/costs",
+                    "/transactions",
+                    "/rejects",
+                    "/alerts",
+                    "/health",
+                ),
+                *(f"/connections/{one}" for one in ids),
+            )
+        ]
+        costs = words(visitor.get(f"/costs?by=customer&from={report['from']}&to={report['to']}"))
+    assert len(ids) == len(ACCOUNTS)
+    assert {page.status_code for page in pages} == {200}
+    for name in ("billed", "metered", "unattributed"):
+        assert f" {usd(report[name])} USD" in costs
+    for row in report["rows"]:
+        amounts = (usd(row[name]) for name in ("billed", "attributed", "metered", "provisional"))
+        assert f"{' '.join(amounts)} {row['events']:,}" in costs
+    assert [name for name, secret in SECRETS.items() if any(secret in page.text for page in pages)] == []
 
 
 def test_the_vault_key_is_in_its_own_file_alone(demo: Demo) -> None:

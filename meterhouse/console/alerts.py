@@ -14,8 +14,8 @@ from meterhouse.alerts import overview
 from meterhouse.alerts.backtest import backtest
 from meterhouse.alerts.delivery.channels import CHANNELS, open_channel
 from meterhouse.alerts.delivery.contract import DeliveryError
-from meterhouse.alerts.rules import Rule
-from meterhouse.alerts.rules_file import RulesError, load_rules
+from meterhouse.alerts.rules import HEALTH_CHECKS, HealthRule, Rule
+from meterhouse.alerts.rules_file import RulesError, load_all_rules, load_rules
 from meterhouse.alerts.wording import group_text, plain_number, trial_message
 from meterhouse.console.costs import period_of
 from meterhouse.console.web import Done, Visit, action, page
@@ -48,7 +48,8 @@ def _alerts(visit: Visit) -> Response:
         "alerts.html",
         firing=[incident for incident in incidents if incident["status"] == "firing"],
         ended=[incident for incident in incidents if incident["status"] != "firing"],
-        rules=rules,
+        rules=[rule for rule in rules if isinstance(rule, Rule)],
+        health_rules=[(rule, HEALTH_CHECKS[rule.health]) for rule in rules if isinstance(rule, HealthRule)],
         faults=faults,
         rules_file=visit.settings.rules_file,
         judged_at=overview.last_judged_at(visit.settings),
@@ -57,10 +58,10 @@ def _alerts(visit: Visit) -> Response:
     )
 
 
-def _rules(visit: Visit) -> tuple[list[Rule], list[str]]:
+def _rules(visit: Visit) -> tuple[list[Rule | HealthRule], list[str]]:
     """The rules in force, or what is wrong with their file."""
     try:
-        return load_rules(visit.settings.rules_file), []
+        return load_all_rules(visit.settings.rules_file), []
     except RulesError as error:
         return [], error.faults
 

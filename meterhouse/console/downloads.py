@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from starlette.responses import StreamingResponse
@@ -21,8 +22,10 @@ def csv_response(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front, as spreadsheets themselves write it.
     """
+    lines = _lines(columns, rows)
+    first = next(lines)  # what is wrong with the query is said before the answer begins
     return StreamingResponse(
-        _lines(columns, rows),
+        chain([first], lines),
         media_type="text/csv; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="{name}.csv"'},
     )

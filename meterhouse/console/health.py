@@ -4,6 +4,7 @@ What does not belong here: the judgements (`meterhouse/doctor.py`).
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -12,9 +13,16 @@ from meterhouse.connections.overview import overview
 from meterhouse.console import marts
 from meterhouse.console.web import Done, Visit, action, page
 from meterhouse.doctor import Health, examine
+from meterhouse.report import NothingPublishedError
 
 _HERE = "/health"
 _JOB = "build"
+_TRUST = """
+    select connection_id, arg_max(trust_score, trust_date) as score
+    from marts.fct_data_trust
+    where trust_score is not null and attributed_cost_usd is not null
+    group by connection_id
+"""
 
 
 def routes() -> list[Route]:
@@ -33,10 +41,19 @@ def _health(visit: Visit) -> Response:
         findings=findings,
         counts={health: sum(finding.health is health for finding in findings) for health in Health},
         connections=overview(visit.settings, now),
+        trust=_trust(visit),
         published_at=marts.published_at(visit.settings),
         dagster_url=visit.settings.dagster_url.rstrip("/"),
         job_found=visit.console.jobs.find(_JOB),
     )
+
+
+def _trust(visit: Visit) -> dict[str, Decimal]:
+    """The trust score of each connection on its newest billed day, by the connection's id."""
+    try:
+        return {row["connection_id"]: row["score"] for row in marts.rows(visit.settings, _TRUST)}
+    except NothingPublishedError:
+        return {}
 
 
 def _build(visit: Visit) -> Done:

@@ -23,7 +23,7 @@ def opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published file, as of now.
 
     Raises:
-        NothingPublishedError: There is none yet.
+        NothingPublishedError: There is none yet, or it lacks what was asked for, as one of an older Meterhouse does.
     """
     if not settings.published_path.exists():
         raise NothingPublishedError(
@@ -32,7 +32,13 @@ def opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         )
     with duckdb.connect(settings.published_path, read_only=True) as marts:
         marts.execute("set timezone = 'UTC'")
-        yield marts
+        try:
+            yield marts
+        except (duckdb.CatalogException, duckdb.BinderException):
+            raise NothingPublishedError(
+                "The marts were published by an older Meterhouse, and lack what this page shows.",
+                "Run `meterhouse build`.",
+            ) from None
 
 
 def rows(settings: Settings, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:

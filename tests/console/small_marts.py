@@ -21,6 +21,8 @@ RULES = """
   when: "> 0.02"
   group_by: [customer]
   notify: [slack]
+- name: stale
+  health: connection_stale
 """
 
 

@@ -4,12 +4,13 @@ import csv
 import io
 from decimal import Decimal
 
+import duckdb
 import pytest
 
 from meterhouse.console import users
 from meterhouse.gateway import keys
 from meterhouse.settings import Settings
-from tests.console.serving import Visitor, served, words
+from tests.console.serving import Visitor, publish, served, words
 from tests.console.small_marts import HOSTILE, filled_home
 from tests.gateway import endpoint as gateway
 
@@ -151,6 +152,7 @@ def test_alerts_show_incidents_rules_and_what_was_not_delivered(visitor):
     assert HOSTILE in page
     assert "Slack answered 500." in page
     assert "critical > 0.02" in page
+    assert "critical: a connection that is not paused is Disconnected" in page
     backtest = words(visitor.get("/alerts/backtest?rule=dear-calls&days=2"))
     assert "it would have fired" in backtest
     assert "globex" in backtest
@@ -199,6 +201,21 @@ def test_a_test_event_goes_through_the_endpoint_and_a_regenerated_key_is_refused
             with gateway.client(url, key) as old:
                 assert old.post("/v1/events", json={}).status_code == 401
     assert len(gateway.landed_lines(settings)) == 1
+
+
+def test_marts_of_an_older_release_get_a_sentence(tmp_path):
+    settings = Settings(home=tmp_path)
+    publish(settings, {})
+    with duckdb.connect(settings.published_path) as file:
+        file.execute("alter table marts.fct_transactions drop column outcome")
+        file.execute("drop table marts.fct_data_trust")
+    with served(settings) as url:
+        visitor = Visitor(url)
+        log = visitor.get("/transactions")
+        assert log.status_code == 503
+        assert "published by an older Meterhouse" in words(log)
+        assert visitor.get("/transactions.csv").status_code == 503
+        assert visitor.get("/health").status_code == 200
 
 
 def test_no_page_reads_the_warehouse(settings, visitor):

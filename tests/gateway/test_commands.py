@@ -86,6 +86,22 @@ def test_files_of_a_foreign_dialect_are_imported_once(tmp_path, dialect):
     assert [(one["accepted"], one["rejected"]) for one in answers] == [(1, 0), (0, 0)]
 
 
+def test_calls_that_two_doors_metered_are_listed(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    assert "Nothing is published" in run(settings, "events", "duplicates", code=1)
+    settings.published_path.parent.mkdir(parents=True)
+    with duckdb.connect(str(settings.published_path)) as marts:
+        marts.execute(
+            """create schema marts; create table marts.duplicate_events as
+            select 'proxy' as event_id, 'litellm' as source, 'app' as counted_event_id, 'sdk' as counted_source,
+            0.000000000001::decimal(38, 12) as uncounted_cost_usd, timestamptz '2026-11-23 09:30:00+00' as started_at"""
+        )
+    [found] = json.loads(run(settings, "events", "duplicates", "--json"))
+    assert (found["event_id"], found["counted_event_id"]) == ("proxy", "app")
+    assert Decimal(found["uncounted_cost_usd"]) == Decimal("0.000000000001")
+    assert "proxy" in run(settings, "events", "duplicates")
+
+
 def test_sending_leaves_the_key_out_of_what_is_said(endpoint, capfd):
     assert send(endpoint.url, "mh_abcdefghijkl_secret-part") == 401
     said = capfd.readouterr()

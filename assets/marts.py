@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt.compat import DBT_PYTHON_VERSION
 
 from assets.provider_pulls import pulled_days
 from assets.resources import Installation
@@ -39,9 +40,21 @@ ORGANIZATION = {
 PROJECT = DbtProject(project_dir=PROJECT_DIR, profiles_dir=PROJECT_DIR)
 
 
+class InstalledDbt(DbtCliResource):
+    """The dbt beside this Python, whose version need not be asked of a process of its own in every run."""
+
+    @property
+    def _cli_version(self) -> Any:
+        return DBT_PYTHON_VERSION
+
+
 def dbt_resource() -> DbtCliResource:
     """The dbt of this very environment, whatever PATH says."""
-    return DbtCliResource(project_dir=PROJECT, dbt_executable=str(Path(sys.executable).with_name("dbt")))
+    return InstalledDbt(
+        project_dir=str(PROJECT_DIR),
+        profiles_dir=str(PROJECT_DIR),
+        dbt_executable=str(Path(sys.executable).with_name("dbt")),
+    )
 
 
 class Translator(DagsterDbtTranslator):

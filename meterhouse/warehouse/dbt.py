@@ -123,7 +123,7 @@ def without_idle_providers(settings: Settings) -> list[str]:
         for name in idle
         for place in (f"staging.{name}.*", f"intermediate.int_{name}__*")
     ]
-    return ["--indirect-selection", "cautious", "--exclude", *models]
+    return ["--indirect-selection", "cautious", "--exclude", " ".join(models)]
 
 
 def _progress(on_node: Callable[[str], None]) -> Callable[[EventMsg], None]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import duckdb
 import pytest
+from dagster_dbt.asset_utils import extract_runtime_selection_from_args
 from dbt.cli.main import dbtRunner
 
 from meterhouse.settings import Settings, exported
@@ -35,7 +36,10 @@ def test_models_of_providers_that_nobody_pulled_are_left_out_until_somebody_does
     assert {"fct_charges", "int_charges__unioned", "money_in_equals_money_out"} <= first
     with duckdb.connect(built.warehouse_path) as connection:
         connection.execute(f"create schema raw_{IDLE}")
-    left_out = dbt.without_idle_providers(built)
+    arguments = dbt.without_idle_providers(built)
+    left_out = arguments[-1].split()
+    rest, _, left_out_by_dagster = extract_runtime_selection_from_args(arguments)
+    assert (rest, left_out_by_dagster) == (arguments[:2], left_out)
     assert f"fqn:meterhouse.staging.{IDLE}.*" not in left_out
     assert "fqn:meterhouse.staging.xai.*" in left_out
 

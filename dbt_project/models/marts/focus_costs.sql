@@ -51,27 +51,18 @@ counted_by_usage as (
 
 ),
 
-{# The list prices that say one price for a model's tokens on a day, whatever the context or region of the call. #}
-list_prices as (
-
-    select
-        provider, model, tier, token_type, valid_from, valid_to,
-        min(unit_price_usd) as unit_price_usd
-    from {{ ref('price_book') }}
-    where region is null
-    group by provider, model, tier, token_type, valid_from, valid_to
-    having min(unit_price_usd) = max(unit_price_usd)
-
-),
-
 charges as (
 
     select
         charges.*,
-        coalesce(charges.charge_category = 'usage' and charges.quantity <> 0 and charges.quantity * charges.billed_cost_usd >= 0, false)
-            as has_quantity,
-        coalesce(charges.charge_category = 'usage' and charges.quantity is null and used.quantity > 0 and charges.billed_cost_usd >= 0, false)
-            as has_used_quantity,
+        coalesce(
+            charges.charge_category = 'usage' and charges.quantity_unit is not null and charges.quantity <> 0
+            and charges.quantity * charges.billed_cost_usd >= 0,
+            false
+        ) as has_quantity,
+        coalesce(
+            charges.charge_category = 'usage' and charges.quantity is null and used.quantity > 0 and charges.billed_cost_usd >= 0, false
+        ) as has_used_quantity,
         used.quantity as used_quantity
     from {{ ref('fct_charges') }} as charges
     left join counted_by_usage as used on used.charge_id = charges.charge_id
@@ -97,29 +88,39 @@ measured as (
 
 ),
 
+{# The list price where the book says one for a model's tokens on a day, whatever the context of the call. #}
+list_prices as (
+
+    select
+        measured.charge_id,
+        {{ the_only('book.unit_price_usd') }} as unit_price_usd
+    from measured
+    inner join {{ ref('price_book') }} as book
+        on measured.known_unit = 'tokens'
+        and book.region is null
+        and book.provider = measured.provider
+        and book.model = measured.model
+        and book.tier = measured.tier
+        and book.token_type = measured.token_type
+        and (book.valid_from is null or book.valid_from <= cast(measured.charge_date as timestamp with time zone))
+        and (book.valid_to is null or book.valid_to > cast(measured.charge_date as timestamp with time zone))
+    group by measured.charge_id
+
+),
+
 priced as (
 
     select
         measured.*,
         case when measured.known_unit = 'tokens' then 1000000 else 1 end as units_of_price,
         case
-            when measured.known_quantity is not null
-                then case
-                    when measured.known_unit = 'tokens' then {{ unit_price('measured.billed_cost_usd', 'measured.known_quantity', 1000000) }}
-                    else {{ unit_price('measured.billed_cost_usd', 'measured.known_quantity', 1) }}
-                end
+            when measured.known_unit = 'tokens' then {{ unit_price('measured.billed_cost_usd', 'measured.known_quantity', 1000000) }}
+            when measured.known_quantity is not null then {{ unit_price('measured.billed_cost_usd', 'measured.known_quantity', 1) }}
             else 1
         end as contracted_unit_price,
         list_prices.unit_price_usd
     from measured
-    left join list_prices
-        on measured.known_unit = 'tokens'
-        and list_prices.provider = measured.provider
-        and list_prices.model = measured.model
-        and list_prices.tier = measured.tier
-        and list_prices.token_type = measured.token_type
-        and (list_prices.valid_from is null or list_prices.valid_from <= cast(measured.charge_date as timestamp with time zone))
-        and (list_prices.valid_to is null or list_prices.valid_to > cast(measured.charge_date as timestamp with time zone))
+    left join list_prices on list_prices.charge_id = measured.charge_id
 
 ),
 

@@ -57,6 +57,7 @@ class RunningSums:
         """The instant of the sums of rolling windows; those of calendar periods hold all of their period."""
         self._last_chunk = 0
         self._rewritten = -1
+        self._forgotten = BEGINNING
         self._sums = [pl.DataFrame(schema=_SUM_SCHEMA)]
         self._ids = [pl.DataFrame(schema=_ID_SCHEMA)]
 
@@ -66,6 +67,7 @@ class RunningSums:
         if rewritten != self._rewritten:
             self.forget()
             self.at, self._rewritten = now, rewritten
+        self._forgotten = batches.forgotten_until(session)
         for last_chunk, events in batches.stored_after(session, self._last_chunk):
             for part in self.parts(events):
                 self._count(part, samples(self.rules, part))
@@ -139,8 +141,6 @@ class RunningSums:
 
     def _count(self, events: pl.DataFrame, found: pl.DataFrame) -> None:
         self._ids.append(events.select(_id(), at=pl.col("started_at")))
-        if len(self._ids) > FRAMES_BETWEEN_MERGES:
-            self._ids = [pl.concat(self._ids, rechunk=True)]
         self._add(self._inside(found))
 
     def _inside(self, found: pl.DataFrame) -> pl.DataFrame:
@@ -149,10 +149,16 @@ class RunningSums:
         return moves(self.rules, found).filter(is_counted)
 
     def _add(self, moved: pl.DataFrame) -> None:
-        self._sums.append(moved.select(_key(), *_SERIES, *_SUMMED))
-        if len(self._sums) > FRAMES_BETWEEN_MERGES:
-            merged = pl.concat(self._sums).group_by("key", *_SERIES).agg(pl.col(_SUMMED).sum())
-            self._sums = [merged.filter(pl.col("samples") != 0)]
+        self._sums.append(_summed(moved.select(_key(), *_SERIES, *_SUMMED)))
+        unmerged = sum(len(sums) for sums in self._sums[1:])
+        if len(self._sums) > FRAMES_BETWEEN_MERGES or unmerged > max(SAMPLES_AT_ONCE, len(self._sums[0])):
+            self._merge()
+
+    def _merge(self) -> None:
+        """Make one frame of them, without windows that are empty and periods of which events were forgotten."""
+        is_over = (pl.col("period_end") <= self._forgotten).fill_null(False)
+        self._sums = [_summed(pl.concat(self._sums)).filter(pl.col("samples") != 0, ~is_over)]
+        self._ids = [pl.concat(self._ids, rechunk=True).filter(pl.col("at") > self._forgotten)]
 
 
 def with_period_ends(rules: Sequence[Rule], since: pl.DataFrame) -> pl.DataFrame:
@@ -162,6 +168,11 @@ def with_period_ends(rules: Sequence[Rule], since: pl.DataFrame) -> pl.DataFrame
         is_one = pl.col("rule").is_in(numbers)
         ends = pl.when(is_one).then(period_end(rules[numbers[0]], pl.col("since"))).otherwise(ends)
     return since.with_columns(ends.alias("period_end"))
+
+
+def _summed(sums: pl.DataFrame) -> pl.DataFrame:
+    """One row per rule, group and period."""
+    return sums.group_by("key", *_SERIES).agg(pl.col(_SUMMED).sum())
 
 
 def _calendars(rules: Sequence[Rule]) -> dict[tuple[str, str], list[int]]:

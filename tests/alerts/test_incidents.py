@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
+from meterhouse.alerts import running
 from meterhouse.alerts.judgement import judge, judge_silence
 from meterhouse.alerts.running import RunningSums
 from meterhouse.alerts.wording import compose
@@ -62,9 +63,15 @@ def told(place):
     return [(row.event, row.status) for row in outbox(place)]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.fixture(params=[running.FRAMES_BETWEEN_MERGES, 1])
+def merges(request, monkeypatch):
+    """Running sums that merge rarely, and at every turn."""
+    monkeypatch.setattr(running, "FRAMES_BETWEEN_MERGES", request.param)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rules(), event_sets(), st.data())
-def test_final_incidents_are_a_function_of_the_set_of_events(place, made, events, data):
+def test_final_incidents_are_a_function_of_the_set_of_events(place, merges, made, events, data):
     clear(place)
     made_rule, where = made
     judging = Judge(place, made_rule)

@@ -266,7 +266,6 @@ def test_what_is_applied_is_what_was_shown_to_the_last_decimal(place, newer):
 @pytest.mark.parametrize(
     ("step", "when"),
     [
-        ("meterhouse.pricing.versions:_sync_to_disk", "before"),
         ("meterhouse.pricing.update:record", "after"),
         ("dlt:Pipeline.load", "after"),
     ],

@@ -12,7 +12,6 @@ from http import HTTPStatus
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -90,7 +89,6 @@ def build_app(settings: Settings, asks_log_in: bool, is_https: bool = False) -> 
                 allowed_hosts=["*"] if asks_log_in else list(LOOPBACK),
                 www_redirect=False,
             ),
-            Middleware(GZipMiddleware),
             Middleware(
                 SessionMiddleware,
                 secret_key=session_key(settings),

@@ -38,7 +38,19 @@ class Kind(StrEnum):
     FLAG = "flag"
 
 
-_DATA_TYPES = {Kind.TEXT: "text", Kind.DECIMAL: "text", Kind.INTEGER: "bigint", Kind.FLAG: "bool"}
+DECIMAL_TEXT = {"data_type": "text", "x-holds": Kind.DECIMAL.value}
+"""Hint of a column of decimals kept as text."""
+_HINTS = {
+    Kind.TEXT: {"data_type": "text"},
+    Kind.DECIMAL: DECIMAL_TEXT,
+    Kind.INTEGER: {"data_type": "bigint"},
+    Kind.FLAG: {"data_type": "bool"},
+}
+
+
+def is_decimal(hint: Mapping[str, Any]) -> bool:
+    """Whether a column of that hint holds decimals, as text."""
+    return hint.get("x-holds") == Kind.DECIMAL
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ class RowShape:
     @cached_property
     def columns(self) -> Columns:
         """Column hints for dlt."""
-        return {_column(path): {"data_type": _DATA_TYPES[kind]} for path, kind in self.fields.items()}
+        return {_column(path): _HINTS[kind] for path, kind in self.fields.items()}
 
     def columns_of(self, *paths: str) -> tuple[str, ...]:
         """Columns of documented fields."""

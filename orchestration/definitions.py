@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets import marts, metered_events, provider_pulls, published
+from assets import marts, metered_events, provider_pulls, published, quality
 from assets.resources import Installation
 from orchestration.progress import progress_logger
 from sensors.alert_rules import build_alert_sensor
@@ -18,6 +18,7 @@ def build_defs() -> dg.Definitions:
     """Assets, jobs, schedules, sensors and resources of the installation."""
     dbt_models = marts.build_dbt_assets()
     mart_keys = [key for key in dbt_models.keys if dbt_models.group_names_by_key[key] == "marts"]
+    checks = dg.AssetSelection.checks(*quality.CHECKS)
     built = dg.AssetSelection.groups("seeds", "staging", "intermediate", "marts", "published", "control")
     refresh_costs = dg.define_asset_job(
         REFRESH_COSTS,
@@ -26,12 +27,12 @@ def build_defs() -> dg.Definitions:
     )
     meter_events = dg.define_asset_job(
         METER_EVENTS,
-        selection=dg.AssetSelection.groups("metering").downstream(),
+        selection=dg.AssetSelection.groups("metering").downstream() - checks,
         description="Load the event files of an hour, build what they touch, publish: an event's way to the marts.",
     )
     build_marts = dg.define_asset_job(
         BUILD_MARTS,
-        selection=dg.AssetSelection.groups("metering") | built,
+        selection=(dg.AssetSelection.groups("metering") | built) - checks,
         description="Load the event files of an hour, build all marts, publish: the first time, or after an upgrade.",
     )
     return dg.Definitions(
@@ -44,6 +45,7 @@ def build_defs() -> dg.Definitions:
             dbt_models,
             published.build_published(mart_keys),
         ],
+        asset_checks=quality.CHECKS,
         jobs=[refresh_costs, meter_events, build_marts],
         schedules=[
             dg.build_schedule_from_partitioned_job(

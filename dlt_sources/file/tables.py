@@ -1,12 +1,15 @@
 """Tables of bills in files. What does not belong here: how files are read (`reader.py`)."""
 
 from dlt_sources.contract import Columns
+from dlt_sources.rows import DECIMAL_TEXT
 
 LINES = "lines"
 FILES = "files"
 
+_DECIMALS = ("amount", "amount_usd", "quantity")
+
 LINE_COLUMNS: Columns = {
-    name: {"data_type": "text"}
+    name: DECIMAL_TEXT if name in _DECIMALS else {"data_type": "text"}
     for name in (
         "billed_provider",
         "file",

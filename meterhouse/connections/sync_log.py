@@ -6,7 +6,7 @@ What belongs here: rows of `sync_runs`. What does not: pulling (`sync.py`), judg
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 from uuid_utils import UUID, uuid7
 
@@ -140,6 +140,19 @@ def requests_spent(settings: Settings, connection_id: str, since: datetime) -> t
         return last, int(opened.scalar(spent) or 0)
 
 
+def last_success(settings: Settings, connection_id: str) -> SyncRunRow | None:
+    """The last run of a connection that succeeded."""
+    with reading(settings) as opened:
+        return opened.scalar(_successes(connection_id).order_by(SyncRunRow.id.desc()).limit(1))
+
+
+def successes(settings: Settings, connection_id: str, since: datetime) -> list[SyncRunRow]:
+    """The runs of a connection that began since a time and succeeded, oldest first."""
+    runs = _successes(connection_id).where(SyncRunRow.started_at >= since)
+    with reading(settings) as opened:
+        return list(opened.scalars(runs.order_by(SyncRunRow.id)))
+
+
 def history(settings: Settings, connection_id: str, limit: int) -> list[SyncRunRow]:
     """The newest runs of a connection, newest first, those that run or were killed included."""
     runs = select(SyncRunRow).where(SyncRunRow.connection_id == connection_id)
@@ -220,6 +233,10 @@ def _next_first_day(settings: Settings, connection: ConnectionRow, provider: Pro
             break
         uncovered = max(uncovered, min(end_day, started_at.date()))
     return uncovered + ONE_DAY - max(provider.lookback, ONE_DAY)
+
+
+def _successes(connection_id: str) -> Select[SyncRunRow]:
+    return select(SyncRunRow).where(SyncRunRow.connection_id == connection_id, SyncRunRow.status == SUCCEEDED)
 
 
 def _id_behind(earlier: str | None) -> str:

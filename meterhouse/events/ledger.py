@@ -90,6 +90,13 @@ def files_with_rejects(session: Session) -> list[tuple[str, str, int]]:
     return [(url, partition, count or 0) for url, partition, count in rows]
 
 
+def hours_loaded_since(session: Session, since: datetime) -> list[LandingFileRow]:
+    """All loaded files of the hours of arrival of which one was loaded since a time."""
+    is_loaded = LandingFileRow.status == FileStatus.LOADED
+    hours = select(LandingFileRow.partition).where(is_loaded, LandingFileRow.loaded_at >= since)
+    return list(session.scalars(select(LandingFileRow).where(is_loaded, LandingFileRow.partition.in_(hours))))
+
+
 def partitions_of(session: Session, urls: Iterable[str]) -> dict[str, str]:
     """Hour of arrival (`YYYY-MM-DDTHH`) of these files, by URL; of those that are known."""
     return {

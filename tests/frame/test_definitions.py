@@ -4,8 +4,9 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
+from assets.quality import CHECKS
 from dlt_sources.registry import PROVIDERS
-from orchestration.definitions import build_defs
+from orchestration.definitions import BUILD_MARTS, METER_EVENTS, REFRESH_COSTS, build_defs
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,21 @@ def test_every_step_that_opens_the_warehouse_is_in_its_pool(defs: dg.Definitions
     for asset in defs.assets or []:
         if isinstance(asset, dg.AssetsDefinition):
             assert asset.op.pool == "warehouse", asset.op.name
+
+
+def test_every_check_says_what_holds_and_only_the_main_job_waits_for_them(defs: dg.Definitions) -> None:
+    for checks in CHECKS:
+        assert checks.op.pool == "warehouse", checks.op.name
+        assert all(spec.description for spec in checks.check_specs)
+    steps = {
+        job: {node.name for node in defs.resolve_job_def(job).nodes} & {checks.op.name for checks in CHECKS}
+        for job in (REFRESH_COSTS, METER_EVENTS, BUILD_MARTS)
+    }
+    assert steps == {
+        REFRESH_COSTS: {"pull_quality", "event_quality"},
+        METER_EVENTS: set(),
+        BUILD_MARTS: set(),
+    }
 
 
 def test_jobs_cover_every_asset(defs: dg.Definitions, graph: AssetGraph) -> None:

@@ -14,6 +14,7 @@ from meterhouse.connections import registry
 from meterhouse.connections.overview import overview
 from meterhouse.doctor import Health, examine
 from meterhouse.events.load import partitions_with_new_files
+from meterhouse.quality import event_files, pulls
 from meterhouse.settings import Settings
 from orchestration.definitions import REFRESH_COSTS, build_defs
 
@@ -53,6 +54,20 @@ def test_marts_are_built_from_what_is_there_and_each_failure_says_its_reason(run
     assert set(checks["openai"].metadata) == {"wrong key"}
     assert "does not accept the key" in checks["openai"].metadata["wrong key"].value
     assert "failed inside Meterhouse (KeyError)" in checks["anthropic"].metadata["anthropic"].value
+
+    judged = {
+        (evaluation.asset_key.to_user_string(), evaluation.check_name): evaluation
+        for evaluation in run.get_asset_check_evaluations()
+    }
+    pulled = {rule.name: judged["openai/pulled_days", rule.name] for rule in pulls.RULES}
+    landed_events = {rule.name: judged["metering/events", rule.name] for rule in event_files.RULES}
+    assert all(one.passed for one in (pulled | landed_events).values()), (pulled, landed_events)
+    assert all(one.metadata["judged"].value for one in (pulled | landed_events).values())
+    assert judged["openai/pulled_days", "rows_complete"].severity == dg.AssetCheckSeverity.ERROR
+    fresh = judged["openai/pulled_days", "data_fresh"].metadata
+    assert "OpenAI `openai`: last data" in fresh["openai"].value
+    assert "no usage in the days that were read" in fresh["wrong key"].value
+    assert ("anthropic/pulled_days", "rows_complete") not in judged
 
     with duckdb.connect(str(landed.published_path), read_only=True) as marts:
         billed = marts.execute(

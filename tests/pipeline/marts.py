@@ -7,7 +7,7 @@ from meterhouse.settings import Settings
 OF_THE_RUN = frozenset(
     {
         "observed_at", "loaded_at", "load_id", "first_seen_at", "last_sync_at", "reason", "received_at",
-        "observed_from", "observed_to", "billed_at", "x_ObservedAt",
+        "observed_from", "observed_to", "billed_at", "x_ObservedAt", "recorded_at", "superseded_at", "price_id",
     }
 )  # fmt: skip
 """Columns that tell when and how we looked, not what is true."""

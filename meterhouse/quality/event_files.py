@@ -52,7 +52,7 @@ RULES = (
         least=None,
         most=0,
         detail="{wrong_cost_count} events, as {wrong_cost_example}",
-        mend="Reprice the hour with `meterhouse prices reprice`, which shows the difference in money first.",
+        mend="Run `meterhouse prices reprice`, which shows the difference in money first, and with `--apply` mends it.",
         severity="critical",
     ),
     Rule(

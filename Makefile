@@ -23,11 +23,12 @@ demo: $(RUNTIME) ## Run the whole pipeline end to end on a small world on this m
 test: $(DEV) ## Run all tests (ARGS="-k name" narrows them)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-bench: $(DEV) ## Measure on this machine: the endpoint, the SDK, pricing, and how long an event takes into the marts
+bench: $(DEV) ## Measure on this machine: the endpoint, the SDK, real time into the marts, pricing, alerts
 	@$(BIN)/python -m bench.gateway
 	@$(BIN)/python -m bench.sdk
 	@$(BIN)/python -m bench.real_time
 	@$(BIN)/python -m bench.pricing
+	@$(BIN)/python -m bench.alerts
 
 check: $(DEV) ## Format, lint, types and the arrows between packages
 	@$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.events.test_dialects import COMPLETION, SPANS, STANDARD, otlp_document, otlp_protobuf
 from tests.gateway.endpoint import landed_lines
 
+ARRANGEMENTS = 4
 PROTOBUF = {"content-type": "application/x-protobuf"}
 
 
@@ -118,3 +120,26 @@ def test_an_idempotency_key_gets_its_first_answer_again(endpoint):
     for malformed in ("", "x" * 256):
         refused = meter(endpoint, "/v2/ai/completions", payload, idempotency_key=malformed)
         assert refused.status_code == 400
+
+
+def numbered(item: dict, number: int, place: int) -> dict:
+    """A span or callback with ids of its own."""
+    if "attributes" in item:
+        named = {"gen_ai.response.id": f"spans-{number}-{place}"}
+        return item | {"spanId": f"{number:08x}{place:08x}", "attributes": item["attributes"] | named}
+    return item | {"litellm_call_id": f"calls-{number}-{place}"}
+
+
+@pytest.mark.parametrize(("door", "items"), [("spans", SPANS[:2] * 2), ("calls", [STANDARD] * 4)])
+def test_foreign_doors_take_every_arrangement_of_the_same_calls_as_the_same(endpoint, door, items):
+    for number in range(ARRANGEMENTS):
+        dice = random.Random(number)
+        own = [numbered(item, number, place) for place, item in enumerate(items)]
+        sent = [*own, *dice.choices(own, k=dice.randrange(1, 5))]
+        dice.shuffle(sent)
+        cut = dice.randint(1, len(sent) - 1)
+        for part in (sent[:cut], sent[cut:]):
+            path, body = ("/v1/traces", otlp_document(*part)) if door == "spans" else ("/v1/litellm", part)
+            assert endpoint.http.post(path, json=body).status_code == 200
+    landed = [line for line in landed_lines(endpoint.settings) if f"{door}-" in line["event_id"]]
+    assert len({line["event_id"] for line in landed}) == len(landed) == len(items) * ARRANGEMENTS

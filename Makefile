@@ -21,7 +21,7 @@ demo: $(RUNTIME) ## Run the whole pipeline end to end on a small world on this m
 	@$(BIN)/meterhouse demo $(ARGS)
 
 test: $(DEV) ## Run all tests (ARGS="-k name" narrows them)
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 bench: $(DEV) ## Measure on this machine: the endpoint, the SDK, real time into the marts, pricing, alerts
 	@$(BIN)/python -m bench.gateway

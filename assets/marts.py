@@ -1,7 +1,7 @@
 """The dbt models: staging, intermediate and marts, with their tests as asset checks."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from dagster_dbt.compat import DBT_PYTHON_VERSION
 from assets.provider_pulls import pulled_days
 from assets.resources import Installation
 from dlt_sources.registry import PROVIDERS
-from meterhouse.settings import exported
+from meterhouse.settings import Settings, exported
 from meterhouse.warehouse.connections_snapshot import snapshot_connections
 from meterhouse.warehouse.dbt import (
     BUILD,
@@ -105,43 +105,34 @@ def connections(installation: Installation) -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"dagster/row_count": snapshot_connections(installation.settings())})
 
 
-@dg.multi_asset(
-    name="prices",
-    specs=[
-        dg.AssetSpec(
-            ["control", table],
-            description=description,
-            group_name="control",
-            kinds={"polars", "duckdb"},
-            owners=OWNERS,
-            metadata={"dagster/table_name": f"raw_control.{table}"},
-        )
-        for table, description in PRICES.items()
-    ],
-    pool="warehouse",
-)
-def prices(installation: Installation) -> Iterator[dg.MaterializeResult[None]]:
-    """The price book in force, with the installation's overrides above it."""
-    for table, count in snapshot_prices(installation.settings()).items():
-        yield dg.MaterializeResult(asset_key=["control", table], metadata={"dagster/row_count": count})
+def build_control_tables() -> list[dg.AssetsDefinition]:
+    """What the installation itself says, copied into the warehouse: its prices, and its organization."""
+    return [
+        _control_tables("prices", PRICES, "polars", snapshot_prices),
+        _control_tables("organization", ORGANIZATION, "yaml", snapshot_organization),
+    ]
 
 
-@dg.multi_asset(
-    name="organization",
-    specs=[
-        dg.AssetSpec(
-            ["control", table],
-            description=description,
-            group_name="control",
-            kinds={"yaml", "duckdb"},
-            owners=OWNERS,
-            metadata={"dagster/table_name": f"raw_control.{table}"},
-        )
-        for table, description in ORGANIZATION.items()
-    ],
-    pool="warehouse",
-)
-def organization(installation: Installation) -> Iterator[dg.MaterializeResult[None]]:
-    """What the installation's own files say of its organization."""
-    for table, count in snapshot_organization(installation.settings()).items():
-        yield dg.MaterializeResult(asset_key=["control", table], metadata={"dagster/row_count": count})
+def _control_tables(
+    name: str, tables: dict[str, str], kind: str, snapshot: Callable[[Settings], dict[str, int]]
+) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=name,
+        specs=[
+            dg.AssetSpec(
+                ["control", table],
+                description=description,
+                group_name="control",
+                kinds={kind, "duckdb"},
+                owners=OWNERS,
+                metadata={"dagster/table_name": f"raw_control.{table}"},
+            )
+            for table, description in tables.items()
+        ],
+        pool="warehouse",
+    )
+    def copied(installation: Installation) -> Iterator[dg.MaterializeResult[None]]:
+        for table, count in snapshot(installation.settings()).items():
+            yield dg.MaterializeResult(asset_key=["control", table], metadata={"dagster/row_count": count})
+
+    return copied

@@ -8,7 +8,9 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from itertools import count
+from typing import Any
 
 from meterhouse_sdk import configure, flush, meter, stats
 
@@ -24,7 +26,13 @@ def send(event_id: str, input_tokens: int) -> None:
 
 
 def main(name: str, spool_folder: str) -> None:
-    configure(spool_folder=spool_folder, flush_seconds=0.2, batch_size=200)
+    overtaken: list[str] = []
+
+    def told(event: Mapping[str, Any], _: str) -> None:
+        if 0 <= event["input_tokens"] < 10**9:
+            overtaken.append(event["event_id"])
+
+    configure(spool_folder=spool_folder, flush_seconds=0.2, batch_size=200, on_drop=told)
     is_over = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), is_over.set()), daemon=True).start()
     good: list[str] = []
@@ -48,7 +56,8 @@ def main(name: str, spool_folder: str) -> None:
     while not flush(1) or stats()["spooled"]:
         assert time.monotonic() < deadline, f"events still wait: {stats()}"
         time.sleep(0.1)
-    print(json.dumps({"good": good, "bad": bad, "changed": sorted(set(changed)), "stats": stats()}))
+    metered = {"good": good, "bad": bad, "changed": sorted(set(changed)), "overtaken": overtaken}
+    print(json.dumps(metered | {"stats": stats()}))
 
 
 if __name__ == "__main__":

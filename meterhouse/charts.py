@@ -1,5 +1,6 @@
 """Charts as SVG text, drawn on this machine: for the console and for reports in HTML.
 
+Amounts become floating-point numbers here, for heights on the page alone: no amount is read off a chart.
 Colours are CSS variables with a fallback, so that a page with tokens of its own restyles them, dark or light. What
 belongs here: how a chart looks. What does not: where its numbers come from.
 """

@@ -9,8 +9,12 @@ from contextlib import contextmanager
 
 import duckdb
 
-from meterhouse.report import NothingPublishedError
+from meterhouse.errors import MeterhouseError
 from meterhouse.settings import Settings
+
+
+class NothingPublishedError(MeterhouseError):
+    """There is no published file to read, or it is of an older release."""
 
 
 @contextmanager
@@ -18,11 +22,20 @@ def published_marts(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published file, read-only and in UTC; its tables are in the schema `marts`.
 
     Raises:
-        NothingPublishedError: Nothing was published yet.
+        NothingPublishedError: Nothing was published yet, or what was lacks what is asked for (an older release).
     """
     path = settings.published_path
     if not path.exists():
-        raise NothingPublishedError(f"Nothing is published in {path} yet.", "Run `meterhouse build`.")
+        raise NothingPublishedError(
+            f"Nothing is published in {path} yet.",
+            "Connect a provider or send events; the first build publishes them (`meterhouse up`, `meterhouse build`).",
+        )
     with duckdb.connect(path, read_only=True) as marts:
         marts.execute("set timezone = 'UTC'")
-        yield marts
+        try:
+            yield marts
+        except (duckdb.CatalogException, duckdb.BinderException):
+            raise NothingPublishedError(
+                "The marts were published by an older Meterhouse, and lack what is asked for.",
+                "Run `meterhouse build`.",
+            ) from None

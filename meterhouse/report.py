@@ -17,7 +17,8 @@ from meterhouse.business_units import LEVELS
 from meterhouse.connections.overview import overview
 from meterhouse.control.database import reading
 from meterhouse.control.tables import IncidentRow
-from meterhouse.errors import MeterhouseError, UsageError
+from meterhouse.errors import UsageError
+from meterhouse.published import published_marts
 from meterhouse.settings import Settings
 
 _DIMENSIONS = {
@@ -116,10 +117,6 @@ _UNITS = """
 """
 
 
-class NothingPublishedError(MeterhouseError):
-    """There is no published file to report from."""
-
-
 def build_report(
     settings: Settings,
     first_day: date | None = None,
@@ -149,13 +146,8 @@ def build_report(
         raise UsageError(
             f"No day lies between {first_day} and {last_day}.", "Give --from a day not after --to."
         )
-    if not settings.published_path.exists():
-        raise NothingPublishedError(
-            f"Nothing is published in {settings.published_path} yet.",
-            "Run `meterhouse build`, or `meterhouse demo`.",
-        )
     period = {"first": first_day or date.min, "last": last_day or date.max}
-    with duckdb.connect(settings.published_path, read_only=True) as marts:
+    with published_marts(settings) as marts:
         totals = _query(marts, _TOTALS, period)[0]
         variance = _query(marts, _VARIANCE, period)[0]
         rows = _query(marts, _rows_sql(by), period)

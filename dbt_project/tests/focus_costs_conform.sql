@@ -1,4 +1,5 @@
-{# What FOCUS 1.2 demands of a row and its validator does not look at. A product may be off by its rounding alone. #}
+{# What FOCUS 1.2 demands of a row and its validator does not look at. A product may be off by the
+   rounding of its factors alone. #}
 with costs as (
 
     select * from {{ ref('focus_costs') }}
@@ -9,16 +10,16 @@ products as (
 
     select
         x_ChargeId,
-        cast(ListUnitPrice as double precision) as unit_price,
-        cast(PricingQuantity as double precision) as quantity,
-        cast(ListCost as double precision) as cost
+        cast(ListUnitPrice as decimal(38, 12)) as unit_price,
+        PricingQuantity as quantity,
+        ListCost as cost
     from costs
     union all
     select
         x_ChargeId,
-        cast(ContractedUnitPrice as double precision),
-        cast(PricingQuantity as double precision),
-        cast(ContractedCost as double precision)
+        cast(ContractedUnitPrice as decimal(38, 12)),
+        PricingQuantity,
+        ContractedCost
     from costs
 
 ),
@@ -27,7 +28,7 @@ faults as (
 
     select x_ChargeId, 'a cost is not its unit price x quantity' as rule
     from products
-    where abs(unit_price * quantity - cost) > 0.000000000002 + abs(cost) * 0.000000001
+    where abs(unit_price * quantity - cost) > 0.000000000001 + abs(quantity) * 0.0000000000005
 
     union all
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import duckdb
 import typer
 from uuid_utils import uuid7
 
@@ -19,7 +18,7 @@ from meterhouse.events.call_logs import DIALECTS, import_new, import_objects
 from meterhouse.events.imports import SUFFIXES, landing_content
 from meterhouse.events.landing import open_landing_zone, partition_folder, write_file
 from meterhouse.events.load import load_partition
-from meterhouse.report import NothingPublishedError
+from meterhouse.published import published_marts
 from meterhouse.settings import Settings
 
 LOG_SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
@@ -132,10 +131,7 @@ def _published(query: str, limit: int) -> list[tuple[Any, ...]]:
     Raises:
         NothingPublishedError: Nothing is published yet.
     """
-    settings = Settings()
-    if not settings.published_path.exists():
-        raise NothingPublishedError("Nothing is published yet.", "Run `meterhouse build`.")
-    with duckdb.connect(settings.published_path, read_only=True) as marts:
+    with published_marts(Settings()) as marts:
         return marts.execute(query, [limit]).fetchall()
 
 

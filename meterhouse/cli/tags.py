@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import duckdb
 import typer
 
 from meterhouse.cli.output import JsonFlag, errors_in_words, print_json, print_table, say
-from meterhouse.published import published_marts
-from meterhouse.report import NothingPublishedError
+from meterhouse.published import NothingPublishedError, published_marts
 from meterhouse.settings import Settings
 from meterhouse.tagging import load_rules
 
@@ -57,5 +55,5 @@ def _held(settings: Settings) -> dict[str, tuple[int, Any]]:
     try:
         with published_marts(settings) as marts:
             return {rule: (calls, usd) for rule, calls, usd in marts.execute(_HELD).fetchall()}
-    except (NothingPublishedError, duckdb.BinderException):
+    except NothingPublishedError:
         return {}

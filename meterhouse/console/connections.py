@@ -23,7 +23,8 @@ from meterhouse.console.render import drawn, markdown
 from meterhouse.console.web import Done, Visit, action, page
 from meterhouse.control.tables import ConnectionRow
 from meterhouse.errors import MeterhouseError, UsageError
-from meterhouse.report import NothingPublishedError, build_report
+from meterhouse.published import NothingPublishedError
+from meterhouse.report import build_report
 from meterhouse.settings import PROJECT_ROOT
 
 _DAYS = 30

@@ -1,7 +1,7 @@
 """The cost report as one HTML file: to mail, to print, to keep; no script, and nothing loaded from anywhere.
 
 Its totals are those of `meterhouse report`, its look that of the console. What belongs here: which sections it has,
-and their queries of the published marts.
+and what they ask of the published marts.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from meterhouse import charts
+from meterhouse.connections.overview import overview
 from meterhouse.console import marts
+from meterhouse.console.costs import Period, drawn_days, moved
+from meterhouse.console.health import trust_scores
 from meterhouse.console.render import STATIC, drawn, rendered
-from meterhouse.events.schema import BUCKETS
 from meterhouse.report import CAUSES, build_report
 from meterhouse.settings import Settings
 
@@ -21,41 +22,19 @@ CAUSED_BY = ("customer", "product", "agent")
 _ROWS_SHOWN = 12
 _MOVING_DAYS = 7
 _TOKENS_PER_PRICE = 1_000_000
+_MOVED_BY = ("provider", "model")
 
-_DAILY = """
-    select spend_date, provider, sum(coalesce(billed_cost_usd, estimated_usd)) as usd
-    from marts.rpt_daily_spend
-    where spend_date between $first and $last
-    group by all
-    having usd is not null
-    order by all
-"""
 _LAST_BILLED_DAY = """
     select max(spend_date) as day
     from marts.rpt_daily_spend
     where billed_cost_usd is not null and spend_date between $first and $last
 """
-_MOVERS = """
-    select
-        provider,
-        model,
-        coalesce(sum(billed_cost_usd) filter (where cost_date > $middle), 0) as now_usd,
-        coalesce(sum(billed_cost_usd) filter (where cost_date <= $middle), 0) as before_usd,
-        now_usd - before_usd as change_usd
-    from marts.fct_attributed_costs
-    where cost_date between $first and $last and billed_cost_usd is not null
-    group by all
-    having change_usd <> 0
-    order by abs(change_usd) desc, provider, model
-    limit $rows_shown
-"""
 _UNIT_COSTS = """
-    select provider, model, sum(billed_cost_usd) as billed_usd, sum(billed_quantity) as tokens
-    from marts.fct_reconciliation
-    where
-        reconciliation_date between $first and $last and not is_provisional
-        and billed_quantity > 0 and token_type in (select unnest($token_types))
+    select provider, model, sum(counted_cost_usd) as billed_usd, sum(billed_tokens) as tokens
+    from marts.rpt_model_costs
+    where report_date between $first and $last
     group by all
+    having tokens > 0
     order by billed_usd desc, provider, model
     limit $rows_shown
 """
@@ -65,10 +44,8 @@ _UNIT_COSTS = """
 class Movers:
     """What changed most from some days to as many days right after them, all of them billed."""
 
-    first: date
-    middle: date
-    last: date
-    rows: list[marts.Row]
+    period: Period
+    rows: list[dict[str, Any]]
 
 
 def cost_report(settings: Settings, first_day: date | None = None, last_day: date | None = None) -> str:
@@ -84,63 +61,58 @@ def cost_report(settings: Settings, first_day: date | None = None, last_day: dat
         NothingPublishedError: Nothing was published yet.
     """
     report = build_report(settings, first_day, last_day)
-    period = {"first": report["from"] or date.min, "last": report["to"] or date.max}
-    points = [
-        (row["spend_date"], row["provider"], row["usd"]) for row in marts.rows(settings, _DAILY, period)
-    ]
-    title = "Cost per day and provider"
+    now = datetime.now(UTC)
+    period = Period(report["from"] or now.date(), report["to"] or now.date())
     return rendered(
         "cost_report.html",
         css=drawn((STATIC / "console.css").read_text()),
-        made_at=datetime.now(UTC),
+        made_at=now,
         published_at=marts.published_at(settings),
         report=report,
         causes=CAUSES,
-        chart=drawn(charts.daily_costs(points, period["first"], period["last"], title)) if points else None,
-        legend=charts.series_colours(charts.biggest(points)),
         movers=_movers(settings, period),
         unit_costs=_unit_costs(settings, period),
         caused_by={
             name: build_report(settings, first_day, last_day, [name])["rows"][:_ROWS_SHOWN]
             for name in CAUSED_BY
         },
-        accounts=_accounts(settings, report, first_day, last_day),
+        accounts=_accounts(settings, period, now),
+        **drawn_days(settings, period),
     )
 
 
-def _movers(settings: Settings, period: dict[str, date]) -> Movers | None:
+def _movers(settings: Settings, period: Period) -> Movers | None:
     """The last billed days against as many before them: up to a week, at most half of the period."""
-    [row] = marts.rows(settings, _LAST_BILLED_DAY, period)
+    [row] = marts.rows(settings, _LAST_BILLED_DAY, {"first": period.first, "last": period.last})
     last = row["day"]
-    if last is None:
-        return None
-    days = min(_MOVING_DAYS, ((last - period["first"]).days + 1) // 2)
+    days = min(_MOVING_DAYS, ((last - period.first).days + 1) // 2) if last else 0
     if days == 0:
         return None
-    middle = last - timedelta(days=days)
-    first = middle - timedelta(days=days - 1)
-    asked = {"first": first, "middle": middle, "last": last, "rows_shown": _ROWS_SHOWN}
-    return Movers(first, middle, last, marts.rows(settings, _MOVERS, asked))
+    recent = Period(last - timedelta(days=days - 1), last)
+    now, before = (
+        build_report(settings, part.first, part.last, _MOVED_BY) for part in (recent, recent.before)
+    )
+    rows = [row for row in moved(now, before, _MOVED_BY) if row["change"]]
+    return Movers(recent, rows[:_ROWS_SHOWN])
 
 
-def _unit_costs(settings: Settings, period: dict[str, date]) -> list[marts.Row]:
+def _unit_costs(settings: Settings, period: Period) -> list[marts.Row]:
     """What a million tokens really cost on the bill, all token types together."""
-    token_types = [bucket.token_type for bucket in BUCKETS if bucket.field.endswith("_tokens")] + ["tokens"]
-    asked = period | {"token_types": token_types, "rows_shown": _ROWS_SHOWN}
+    asked = {"first": period.first, "last": period.last, "rows_shown": _ROWS_SHOWN}
     return [
         row | {"usd_per_million": row["billed_usd"] * _TOKENS_PER_PRICE / row["tokens"]}
         for row in marts.rows(settings, _UNIT_COSTS, asked)
     ]
 
 
-def _accounts(
-    settings: Settings, report: dict[str, Any], first_day: date | None, last_day: date | None
-) -> list[dict[str, Any]]:
-    """Every connection with its status, its amounts, and how much of its bill is attributed."""
-    nothing = dict.fromkeys(("billed", "attributed", "metered", "provisional"), Decimal(0))
-    amounts = {
-        row["connection"]: row for row in build_report(settings, first_day, last_day, ["connection"])["rows"]
-    }
+def _accounts(settings: Settings, period: Period, now: datetime) -> list[dict[str, Any]]:
+    """Every connection with its status, its amounts, and the trust score of its newest billed day."""
+    nothing = dict.fromkeys(("billed", "attributed", "provisional"), Decimal(0))
+    rows = build_report(settings, period.first, period.last, ["connection"])["rows"]
+    amounts, trust = {row["connection"]: row for row in rows}, trust_scores(settings)
     return [
-        connection | (nothing | amounts.get(connection["name"], {})) for connection in report["connections"]
+        one.as_json()
+        | {"trust": trust.get(one.connection.id)}
+        | (nothing | amounts.get(one.connection.name, {}))
+        for one in overview(settings, now)
     ]

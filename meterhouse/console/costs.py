@@ -3,6 +3,7 @@
 Its numbers are those of `meterhouse report`. What belongs here: periods, comparison, layout.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +19,7 @@ from meterhouse.console.render import drawn
 from meterhouse.console.web import Visit, page
 from meterhouse.errors import UsageError
 from meterhouse.report import CAUSES, DIMENSIONS, build_report
+from meterhouse.settings import Settings
 
 _PRESETS = (7, 30, 90, 365)
 _DAYS = 30
@@ -72,6 +74,35 @@ def period_of(visit: Visit, days: int = _DAYS) -> Period:
     return Period(first, last)
 
 
+def drawn_days(settings: Settings, period: Period) -> dict[str, Any]:
+    """Cost per day and provider as a `chart`, None where there is none, and its `legend`; open days as metered."""
+    points = [
+        (row["spend_date"], row["provider"], row["usd"])
+        for row in marts.rows(settings, _DAILY, {"first": period.first, "last": period.last})
+    ]
+    svg = charts.daily_costs(points, period.first, period.last, "Cost per day and provider")
+    return {
+        "chart": drawn(svg) if points else None,
+        "legend": charts.series_colours(charts.biggest(points)),
+    }
+
+
+def moved(report: dict[str, Any], before: dict[str, Any], by: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of a report with what each cost `before` and its `change`, those that ended included; movers first."""
+
+    def key(row: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(row[name] for name in by)
+
+    earlier = {key(row): row["billed"] + row["provisional"] for row in before["rows"]}
+    nothing = dict.fromkeys(_AMOUNTS, Decimal(0)) | {"events": 0}
+    gone = earlier.keys() - {key(row) for row in report["rows"]}
+    rows = [*report["rows"], *(nothing | dict(zip(by, names, strict=True)) for names in gone)]
+    for row in rows:
+        row["before"] = earlier.get(key(row), Decimal(0))
+        row["change"] = row["billed"] + row["provisional"] - row["before"]
+    return sorted(rows, key=lambda row: (-abs(row["change"]), str(key(row))))
+
+
 def _day(text: str | None) -> date | None:
     if text is None:
         return None
@@ -88,8 +119,7 @@ def _costs(visit: Visit) -> Response:
     before = (
         build_report(visit.settings, period.before.first, period.before.last, [by]) if is_compared else None
     )
-    points = [(row["spend_date"], row["provider"], row["usd"]) for row in _daily(visit, period)]
-    rows = _rows(report, before, by)
+    rows = report["rows"] if before is None else moved(report, before, [by])
     highest = max((row["billed"] + row["provisional"] for row in rows), default=Decimal(0))
     return visit.page(
         "costs.html",
@@ -104,10 +134,7 @@ def _costs(visit: Visit) -> Response:
         rows=rows[:_ROWS_SHOWN],
         row_count=len(rows),
         highest=highest,
-        chart=drawn(charts.daily_costs(points, period.first, period.last, "Cost per day and provider"))
-        if points
-        else None,
-        legend=charts.series_colours(charts.biggest(points)),
+        **drawn_days(visit.settings, period),
         published_at=marts.published_at(visit.settings),
     )
 
@@ -126,22 +153,3 @@ def _dimension(visit: Visit) -> str:
     if by not in DIMENSIONS:
         raise UsageError(f"There is no dimension {by!r}.", f"Choose from: {', '.join(DIMENSIONS)}.")
     return by
-
-
-def _daily(visit: Visit, period: Period) -> list[marts.Row]:
-    return marts.rows(visit.settings, _DAILY, {"first": period.first, "last": period.last})
-
-
-def _rows(report: dict[str, Any], before: dict[str, Any] | None, by: str) -> list[dict[str, Any]]:
-    """The rows; with a comparison also what each cost before, those that ended included, top movers first."""
-    rows = [row | {"name": row[by]} for row in report["rows"]]
-    if before is None:
-        return rows
-    earlier = {row[by]: row["billed"] + row["provisional"] for row in before["rows"]}
-    nothing = dict.fromkeys(_AMOUNTS, Decimal(0)) | {"events": 0}
-    gone = earlier.keys() - {row["name"] for row in rows}
-    rows += [nothing | {"name": name} for name in gone]
-    for row in rows:
-        row["before"] = earlier.get(row["name"], Decimal(0))
-        row["change"] = row["billed"] + row["provisional"] - row["before"]
-    return sorted(rows, key=lambda row: (-abs(row["change"]), str(row["name"])))

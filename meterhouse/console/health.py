@@ -13,7 +13,8 @@ from meterhouse.connections.overview import overview
 from meterhouse.console import marts
 from meterhouse.console.web import Done, Visit, action, page
 from meterhouse.doctor import Health, examine
-from meterhouse.report import NothingPublishedError
+from meterhouse.published import NothingPublishedError
+from meterhouse.settings import Settings
 
 _HERE = "/health"
 _JOB = "build"
@@ -41,17 +42,17 @@ def _health(visit: Visit) -> Response:
         findings=findings,
         counts={health: sum(finding.health is health for finding in findings) for health in Health},
         connections=overview(visit.settings, now),
-        trust=_trust(visit),
+        trust=trust_scores(visit.settings),
         published_at=marts.published_at(visit.settings),
         dagster_url=visit.settings.dagster_url.rstrip("/"),
         job_found=visit.console.jobs.find(_JOB),
     )
 
 
-def _trust(visit: Visit) -> dict[str, Decimal]:
+def trust_scores(settings: Settings) -> dict[str, Decimal]:
     """The trust score of each connection on its newest billed day, by the connection's id."""
     try:
-        return {row["connection_id"]: row["score"] for row in marts.rows(visit.settings, _TRUST)}
+        return {row["connection_id"]: row["score"] for row in marts.rows(settings, _TRUST)}
     except NothingPublishedError:
         return {}
 

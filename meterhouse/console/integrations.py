@@ -16,7 +16,7 @@ from meterhouse.errors import UsageError
 from meterhouse.gateway import keys
 from meterhouse.gateway.keys import ApiKey, Scope
 from meterhouse.gateway.trial import send_test_event
-from meterhouse.report import NothingPublishedError
+from meterhouse.published import NothingPublishedError
 
 _HERE = "/integrations"
 _COPY = f"{_HERE}/copy"

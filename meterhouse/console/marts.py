@@ -1,44 +1,18 @@
 """The published marts as pages read them: one read-only connection per question, never the warehouse.
 
-What belongs here: opening the file and getting rows. What does not: any page's query.
+What belongs here: getting rows. What does not: any page's query.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import duckdb
-
-from meterhouse.report import NothingPublishedError
+from meterhouse.published import published_marts
 from meterhouse.settings import Settings
 
 _ROWS_AT_ONCE = 2_000
 
 Row = dict[str, Any]
-
-
-@contextmanager
-def opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published file, as of now.
-
-    Raises:
-        NothingPublishedError: There is none yet, or it lacks what was asked for, as one of an older Meterhouse does.
-    """
-    if not settings.published_path.exists():
-        raise NothingPublishedError(
-            "Nothing is published yet.",
-            "Connect a provider or send events; the first build publishes them (`meterhouse up`, `meterhouse build`).",
-        )
-    with duckdb.connect(settings.published_path, read_only=True) as marts:
-        marts.execute("set timezone = 'UTC'")
-        try:
-            yield marts
-        except (duckdb.CatalogException, duckdb.BinderException):
-            raise NothingPublishedError(
-                "The marts were published by an older Meterhouse, and lack what this page shows.",
-                "Run `meterhouse build`.",
-            ) from None
 
 
 def rows(settings: Settings, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
@@ -47,7 +21,7 @@ def rows(settings: Settings, sql: str, parameters: Mapping[str, Any] | None = No
     Raises:
         NothingPublishedError: Nothing is published yet.
     """
-    with opened(settings) as marts:
+    with published_marts(settings) as marts:
         cursor = marts.execute(sql, dict(parameters or {}))
         names = [column[0] for column in cursor.description or []]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -67,7 +41,7 @@ def streamed(settings: Settings, sql: str, parameters: Mapping[str, Any]) -> Ite
     Raises:
         NothingPublishedError: Nothing is published yet.
     """
-    with opened(settings) as marts:
+    with published_marts(settings) as marts:
         cursor = marts.execute(sql, dict(parameters))
         while found := cursor.fetchmany(_ROWS_AT_ONCE):
             yield from found

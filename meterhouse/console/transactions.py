@@ -16,6 +16,7 @@ from meterhouse.console.costs import Period, period_of
 from meterhouse.console.downloads import csv_response
 from meterhouse.console.web import Visit, page
 from meterhouse.events.schema import BUCKETS, COST_STATUSES
+from meterhouse.published import published_marts
 
 _DAYS = 7
 _PAGE_ROWS = 50
@@ -170,7 +171,7 @@ def _log(visit: Visit) -> Response:
     number = visit.asked("page") or "1"
     at = min(max(int(number), 1), _MAX_PAGE) if number.isdigit() else 1
     columns = ", ".join(dict.fromkeys((*chosen.columns, "event_id", "trace_id")))
-    with marts.opened(visit.settings) as opened:
+    with published_marts(visit.settings) as opened:
         count, cost_usd, unknown_count = opened.execute(
             f"select count(*), sum(cost_usd), count(*) filter (where cost_usd is null) "  # noqa: S608
             f"from marts.fct_transactions where {chosen.where}",

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-import duckdb
 import polars as pl
 
-from meterhouse.errors import UsageError
+from meterhouse.published import published_marts
 from meterhouse.settings import Settings
 
 NAMES_IN_MART = {
@@ -33,14 +32,11 @@ def stored_events(
     """Columns of the events of a condition on `fct_transactions`; time zone UTC.
 
     Raises:
-        UsageError: There are no published marts.
+        NothingPublishedError: Nothing was published yet.
     """
-    if not settings.published_path.exists():
-        raise UsageError("Nothing has been published yet.", "Run `meterhouse build` first.")
     chosen = ", ".join(f"{NAMES_IN_MART.get(name, name)} as {name}" for name in columns)
     query = f"select {chosen} from marts.fct_transactions where {where}"  # noqa: S608 (conditions are ours)
-    with duckdb.connect(settings.published_path, read_only=True) as marts:
-        marts.execute("set timezone = 'UTC'")
+    with published_marts(settings) as marts:
         return pl.DataFrame(marts.sql(query, params=dict(parameters)).to_arrow_table())
 
 

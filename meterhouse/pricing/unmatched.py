@@ -52,7 +52,7 @@ def _explained(row: dict[str, Any], book: PriceBook) -> dict[str, Any]:
     prices = book.prices.filter(
         (pl.col("provider") == row["provider"]) & (pl.col("model") == row["canonical_model"])
     )
-    of_tier = prices.filter(pl.col("tier") == row["service_tier"])
+    of_tier = prices.filter(pl.col("tier").eq_missing(pl.lit(row["service_tier"])))
     near: list[str] = []
     if prices.is_empty():
         reason = "the model is unknown"

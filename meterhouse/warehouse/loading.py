@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dlt
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from meterhouse.settings import Settings, exported
 
@@ -34,8 +35,15 @@ def fresh_pipeline(settings: Settings, name: str, dataset: str) -> Iterator[dlt.
             yield dlt.pipeline(
                 pipeline_name=name,
                 pipelines_dir=str(folder),
-                destination=dlt.destinations.duckdb(str(settings.warehouse_path)),
+                destination=dlt.destinations.duckdb(_one_thread(settings)),
                 dataset_name=dataset,
             )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _one_thread(settings: Settings) -> DuckDbCredentials:
+    """The warehouse, loaded by one thread: each further one would hold row groups of its own in memory."""
+    credentials = DuckDbCredentials(str(settings.warehouse_path))
+    credentials.global_config = {"threads": 1}
+    return credentials

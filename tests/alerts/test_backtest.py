@@ -17,6 +17,7 @@ from meterhouse.cli.main import app
 from meterhouse.control.database import session
 from meterhouse.errors import UsageError
 from meterhouse.events.published import NAMES_IN_MART
+from meterhouse.published import NothingPublishedError
 from meterhouse.settings import PROJECT_ROOT
 from tests.alerts.world import at, event, frame, incidents, install, rule
 
@@ -129,7 +130,7 @@ def test_an_unknown_rule_and_days_in_the_wrong_order_are_said_in_words(place, mo
 
 
 def test_nothing_published_yet_says_what_to_do(tmp_path):
-    with pytest.raises(UsageError, match="Nothing has been published"):
+    with pytest.raises(NothingPublishedError, match="Nothing is published"):
         backtest(install(tmp_path), rule(), DAY, DAY)
 
 

@@ -13,6 +13,7 @@ import pytest
 from dlt_sources import anthropic, openai
 from dlt_sources.contract import Provider
 from dlt_sources.http import Patience
+from tests.dlt_sources import aws as aws_account
 from tests.dlt_sources.azure import Azure
 from tests.dlt_sources.fake_provider import FakeProvider
 from tests.dlt_sources.warehouse import Warehouse
@@ -46,3 +47,9 @@ def anthropic_provider() -> Provider:
 def azure() -> Iterator[Azure]:
     with Azure() as server:
         yield server
+
+
+@pytest.fixture
+def aws():
+    with aws_account.served_aws() as served:
+        yield served

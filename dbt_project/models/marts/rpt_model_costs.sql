@@ -23,6 +23,7 @@ select
     provider,
     model,
     cast(billed_cost_usd as {{ type_money() }}) as billed_cost_usd,
+    cast(counted_cost_usd as {{ type_money() }}) as counted_cost_usd,
     cast(billed_tokens as {{ type_quantity() }}) as billed_tokens,
     case when billed_tokens <> 0 then {{ unit_price('counted_cost_usd', 'billed_tokens', 1000000) }} end as billed_usd_per_million_tokens,
     cast(metered_cost_usd as {{ type_money() }}) as metered_cost_usd,

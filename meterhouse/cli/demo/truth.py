@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import duckdb
-
 from meterhouse.connections import registry, sync_log
+from meterhouse.published import published_marts
 from meterhouse.report import build_report
 from meterhouse.settings import Settings
 
@@ -88,7 +87,7 @@ def accounts_of(settings: Settings, ledger: Ledger) -> list[AccountTruth]:
 def disagreements(settings: Settings, ledger: Ledger, accounts: Iterable[AccountTruth] = ()) -> list[str]:
     """Every number of report and marts that is not, to the last decimal, what the ledger says."""
     answer = build_report(settings)
-    with duckdb.connect(settings.published_path, read_only=True) as marts:
+    with published_marts(settings) as marts:
         lines, gateways = marts.execute(_LINES).fetchall(), marts.execute(_GATEWAYS).fetchall()
         calls = marts.execute(_CALLS).fetchone()
     return [

@@ -15,7 +15,7 @@ import polars as pl
 
 from meterhouse.alerts.metrics import DECIMAL_PLACES, METRICS, scaled
 from meterhouse.alerts.rules import Rule
-from meterhouse.alerts.samples import TIME, deduplicate, samples
+from meterhouse.alerts.samples import TIME, deduplicate, period_start, samples
 
 VALUE = pl.Decimal(38, DECIMAL_PLACES)
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
@@ -36,6 +36,9 @@ INTERVAL_SCHEMA = pl.Schema(
         "sample_count": pl.Int64(),
     }
 )
+
+PACE_FROM = 10
+"""A pace is judged when a tenth of its period has gone, with the next event that counts."""
 
 BEFORE_SCHEMA = pl.Schema(
     {"group": pl.String(), "severity": pl.String(), "since": TIME, "was_firing": pl.Boolean()}
@@ -110,11 +113,7 @@ def evaluate(
 
 def values(rule: Rule, events: pl.DataFrame, until: datetime) -> pl.DataFrame:
     """The value of each group's window at each instant at which it changes: `group`, `at`, `value` (null: too few)."""
-    return (
-        _all_steps(rule, events, until)
-        .join(_table([rule]), on="rule")
-        .select("group", "at", _value().alias("value"))
-    )
+    return _quotients([rule], _all_steps(rule, events, until)).select("group", "at", _value().alias("value"))
 
 
 def moves(rules: Sequence[Rule], found: pl.DataFrame) -> pl.DataFrame:
@@ -186,7 +185,8 @@ def fired(
     Args:
         rules: The rules that `rule` is a place in.
         stepped: What `steps` found.
-        before: Whether each limit was crossed just before: `rule`, `group`, `severity`, `was_firing`. None: none was.
+        before: Whether each limit was crossed just before: `rule`, `group`, `severity`, `was_firing`, and the
+            `period_end` of the calendar period it was crossed in. None: none was.
         until: Nothing after this time is judged.
 
     Returns:
@@ -219,15 +219,15 @@ def persistence(rules: Sequence[Rule]) -> pl.DataFrame:
 def _crossed(rules: Sequence[Rule], stepped: pl.DataFrame, before: pl.DataFrame | None) -> pl.DataFrame:
     """The intervals in which a limit is crossed, however short."""
     judged = (
-        stepped.join(_limits(rules), on="rule")
-        .join(_table(rules), on="rule")
+        _quotients(rules, stepped)
+        .join(_limits(rules), on="rule")
         .with_columns(_is_firing().alias("is_firing"), _value().alias("value"))
     )
     series = [*_SERIES, "severity"]
     if before is not None:
-        held = before.filter("was_firing").select(*series, pl.lit(True).alias("is_firing"))
+        held = before.filter("was_firing").drop("since", strict=False).rename({"was_firing": "is_firing"})
         judged = pl.concat([held, judged], how="diagonal")
-    judged = judged.sort(*series, "at", nulls_last=False)
+    judged = _latched(rules, judged.sort(*series, "at", nulls_last=False), series)
     changed = pl.col("is_firing") != pl.col("is_firing").shift(1).over(series).fill_null(False)
     return (
         judged.filter(changed)
@@ -301,6 +301,39 @@ def _ended(moved: pl.DataFrame, openings: pl.DataFrame, until: datetime) -> pl.D
     )
 
 
+def _latched(rules: Sequence[Rule], judged: pl.DataFrame, series: list[str]) -> pl.DataFrame:
+    """What fired once in a period fires until its end, for the rules that want it so."""
+    numbers = [number for number, rule in enumerate(rules) if rule.is_latched]
+    if not numbers:
+        return judged
+    has_fired = pl.col("is_firing").cast(pl.UInt8).cum_max().over(*series, "period_end").cast(pl.Boolean)
+    is_latched = pl.col("rule").is_in(numbers)
+    return judged.with_columns(pl.when(is_latched).then(has_fired).otherwise("is_firing").alias("is_firing"))
+
+
+def _quotients(rules: Sequence[Rule], stepped: pl.DataFrame) -> pl.DataFrame:
+    """Steps with what their values are quotients of; a pace is the sum by the share of the period that has gone."""
+    found = stepped.join(_table(rules), on="rule").with_columns(is_too_early=pl.lit(False))
+    for number, rule in enumerate(rules):
+        if rule.is_paced:
+            start = period_start(rule, pl.col("at"))
+            gone, whole = _microseconds(pl.col("at") - start), _microseconds(pl.col("period_end") - start)
+            is_one = (pl.col("rule") == number) & pl.col("period_end").is_not_null()
+            found = found.with_columns(
+                pl.when(is_one).then(whole).otherwise("factor").alias("factor"),
+                pl.when(is_one).then(gone).otherwise("divisor").alias("divisor"),
+                pl.when(is_one)
+                .then(gone * PACE_FROM < whole)
+                .otherwise("is_too_early")
+                .alias("is_too_early"),
+            )
+    return found
+
+
+def _microseconds(duration: pl.Expr) -> pl.Expr:
+    return duration.dt.total_microseconds().cast(pl.Int128)
+
+
 def _table(rules: Sequence[Rule]) -> pl.DataFrame:
     """What the value of each rule is the quotient of: see `_quotient`."""
     metrics = [METRICS[rule.metric] for rule in rules]
@@ -348,7 +381,7 @@ def _is_firing() -> pl.Expr:
         .then(dividend < bound)
         .otherwise(dividend <= bound)
     )
-    return beyond & (pl.col("samples") >= pl.col("min_samples"))
+    return beyond & (pl.col("samples") >= pl.col("min_samples")) & ~pl.col("is_too_early")
 
 
 def _value() -> pl.Expr:

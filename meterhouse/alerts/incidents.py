@@ -20,6 +20,8 @@ from sqlalchemy.orm import Session
 
 from meterhouse.alerts.outbox import last_told, queue, queue_follow_up
 from meterhouse.alerts.rules import HealthRule, Rule
+from meterhouse.alerts.running import with_period_ends
+from meterhouse.alerts.samples import TIME
 from meterhouse.alerts.wording import facts, facts_of_rule, plain_number
 from meterhouse.control.tables import IncidentRow
 
@@ -36,7 +38,13 @@ Record = dict[Key, list[IncidentRow]]
 
 _SERIES = ("rule", "group")
 _STANDING_SCHEMA = pl.Schema(
-    {"rule": pl.UInt32(), "group": pl.String(), "severity": pl.String(), "was_firing": pl.Boolean()}
+    {
+        "rule": pl.UInt32(),
+        "group": pl.String(),
+        "severity": pl.String(),
+        "was_firing": pl.Boolean(),
+        "since": TIME,
+    }
 )
 _QUERY_SIZE = 500
 
@@ -81,15 +89,16 @@ def on_record(session: Session, rules: Sequence[Rule], since: pl.DataFrame) -> R
 
 
 def standing(rules: Sequence[Rule], record: Record, since: pl.DataFrame) -> pl.DataFrame:
-    """Which limits were crossed just before `since`: `rule`, `group`, `severity`, `was_firing`."""
+    """Which limits were crossed just before `since`: `rule`, `group`, `severity`, `was_firing`, `period_end`."""
     starts = {(rule, group): start for rule, group, start in since.select(*_SERIES, "since").iter_rows()}
     firing = [
-        (number, group, severity, True)
+        (number, group, severity, True, row.fired_at)
         for (number, group, severity), rows in record.items()
-        if any(_covers(rules[number], row, starts[number, group]) for row in rows)
-        and any(limit.severity == severity for limit in rules[number].when)
+        if any(limit.severity == severity for limit in rules[number].when)
+        for row in [row for row in rows if _covers(rules[number], row, starts[number, group])][:1]
     ]
-    return pl.DataFrame(firing, schema=_STANDING_SCHEMA, orient="row")
+    found = pl.DataFrame(firing, schema=_STANDING_SCHEMA, orient="row")
+    return with_period_ends(rules, found).drop("since")
 
 
 def open_groups(session: Session, rules: Sequence[Rule]) -> pl.DataFrame:
@@ -251,7 +260,7 @@ def _announce(session: Session, rule: Rule, row: IncidentRow, interval: Interval
                 row.id,
                 "fired",
                 channel,
-                facts_of_rule(rule, row.severity, interval["sample_count"]) | facts(row),
+                facts_of_rule(rule, row, interval["sample_count"]) | facts(row),
                 now,
             )
         if row.resolved_at is not None:

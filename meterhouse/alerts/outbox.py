@@ -61,9 +61,14 @@ def queue(session: Session, incident_id: str, event: str, channel: str, facts: F
 
 
 def queue_follow_up(session: Session, incident_id: str, event: str, facts: Facts, now: datetime) -> None:
-    """Queue what became of an incident, to exactly those channels that are told that it fired."""
+    """Queue what became of an incident, to exactly those channels that are told that it fired.
+
+    That a budget's period is over is told to those only that keep an incident open until then.
+    """
     fired = select(OutboxRow).where(OutboxRow.incident_id == incident_id, OutboxRow.event == "fired")
     for row in session.scalars(fired).all():
+        if event == "resolved" and "budget" in row.payload and row.channel not in ONE_PER_INCIDENT:
+            continue
         queue(session, incident_id, event, row.channel, row.payload | facts, now)
 
 

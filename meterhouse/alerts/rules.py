@@ -159,13 +159,13 @@ Period = Annotated[str, *_choice("period", tuple(PERIODS))]
 TimeZone = Annotated[str, AfterValidator(_known_time_zone)]
 When = Annotated[tuple[Limit, ...], BeforeValidator(_read_limits), WithJsonSchema(_WHEN_SCHEMA)]
 
-_STRICT = ConfigDict(extra="forbid", frozen=True)
+STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class Condition(BaseModel):
     """What one field of an event must be; all that is given must hold, and upper and lower case differ."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     is_: str | None = Field(default=None, alias="is")
     is_not: str | None = Field(
@@ -212,7 +212,7 @@ Mode = Annotated[
 class HealthRule(BaseModel):
     """A rule on the pipeline itself: fires for each thing that is not well, until it is."""
 
-    model_config = _STRICT
+    model_config = STRICT
     VERSION_PREFIX: ClassVar[str] = "health "
 
     name: RuleName
@@ -230,7 +230,7 @@ class HealthRule(BaseModel):
 class Rule(BaseModel):
     """A threshold rule: fires for a group while the metric over a window or calendar period is beyond a limit."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     name: RuleName
     metric: MetricName
@@ -275,6 +275,16 @@ class Rule(BaseModel):
         if self.period is not None and METRICS[self.metric].is_per_minute:
             raise ValueError(f"{self.metric} needs a window, not a period")
         return self
+
+    @property
+    def is_latched(self) -> bool:
+        """Whether it stays fired until its calendar period ends, whatever the value."""
+        return False
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether the value is what the period will have come to at its end, at the pace so far."""
+        return False
 
     @property
     def persistence(self) -> timedelta:

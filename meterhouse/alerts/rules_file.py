@@ -4,6 +4,7 @@ What belongs here: lines, and words for faults. What does not: what a rule means
 """
 
 from collections import Counter
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from meterhouse.alerts.budgets import BudgetRule
 from meterhouse.alerts.rules import HealthRule, Rule
 from meterhouse.errors import MeterhouseError
 from meterhouse.marked_yaml import YamlFault, child_of, line_of, read_document, repeated_keys
@@ -18,16 +20,36 @@ from meterhouse.marked_yaml import YamlFault, child_of, line_of, read_document, 
 NOT_BUILT_KEYS = {
     "anomaly": "anomaly rules are not built yet; use a limit in when",
     "change": "rules on change against the previous window are not built yet; use a limit in when",
-    "budget": "budgets are not built yet; use total_cost with a period",
-    "pace": "budgets are not built yet; use total_cost with a period",
+    "pace": "it is for a rule with budget",
+    "steps": "they are for a rule with budget",
     "no_data": "write metric: request_count, when: '< 1' and min_samples: 0, which fires for a group that falls silent",
     "source": "rules on billed data are not built yet; a rule reads metered events, or is one of health",
     "enforce": "cost controls are not built yet",
 }
 NOT_BUILT_METRICS = ("cost_per_trace",)
 
-_KEYS = tuple(field.alias or name for name, field in Rule.model_fields.items())
-_HEALTH_KEYS = tuple(HealthRule.model_fields)
+AnyRule = Rule | HealthRule | BudgetRule
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of rule: what it is called in a fault, and the keys it must have, in words."""
+
+    model: type[AnyRule]
+    title: str
+    needs: str
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(field.alias or name for name, field in self.model.model_fields.items())
+
+
+_THRESHOLD = _Kind(Rule, "rule", "name, metric, window or period, and when")
+_KINDS = {
+    "health": _Kind(HealthRule, "rule of health", "name and health"),
+    "budget": _Kind(BudgetRule, "budget", "name, budget and period"),
+}
+"""By the key that tells them; a rule that has none of them is a threshold."""
 
 
 class RulesError(MeterhouseError):
@@ -39,12 +61,17 @@ class RulesError(MeterhouseError):
 
 
 def load_rules(path: Path) -> list[Rule]:
-    """The rules on metered events of a file: a list of rules, or a mapping with the key `rules`.
+    """The rules on metered events of a file, a budget as its steps: a list, or a mapping with the key `rules`.
 
     Raises:
         RulesError: The file cannot be read, or a rule is wrong.
     """
-    return [rule for rule in load_all_rules(path) if isinstance(rule, Rule)]
+    return [
+        judged
+        for rule in load_all_rules(path)
+        if not isinstance(rule, HealthRule)
+        for judged in (rule.judged() if isinstance(rule, BudgetRule) else [rule])
+    ]
 
 
 def load_health_rules(path: Path) -> list[HealthRule]:
@@ -56,7 +83,7 @@ def load_health_rules(path: Path) -> list[HealthRule]:
     return [rule for rule in load_all_rules(path) if isinstance(rule, HealthRule)]
 
 
-def load_all_rules(path: Path) -> list[Rule | HealthRule]:
+def load_all_rules(path: Path) -> list[AnyRule]:
     """All rules of a file, in their order.
 
     Raises:
@@ -70,14 +97,14 @@ def load_all_rules(path: Path) -> list[Rule | HealthRule]:
     return parse_rules(text, str(path))
 
 
-def parse_rules(text: str, name: str) -> list[Rule | HealthRule]:
+def parse_rules(text: str, name: str) -> list[AnyRule]:
     """The rules in a YAML text; `name` stands before the line in each fault.
 
     Raises:
         RulesError: The text is no YAML, or a rule is wrong.
     """
     faults: list[tuple[int, str]] = []
-    rules: list[tuple[int, Rule | HealthRule]] = []
+    rules: list[tuple[int, AnyRule]] = []
     for node, data in _rule_nodes(text, name):
         faults += [(line, f"the key {key!r} stands twice.") for key, line in repeated_keys(node)]
         read = _read_rule(data, node)
@@ -98,16 +125,15 @@ def parse_rules(text: str, name: str) -> list[Rule | HealthRule]:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the rules file, for editors."""
-    rule, health = Rule.model_json_schema(by_alias=True), HealthRule.model_json_schema(by_alias=True)
-    definitions = {"Rule": rule, "HealthRule": health, **rule.pop("$defs", {})}
-    rules = {
-        "type": "array",
-        "items": {
-            "if": {"required": ["health"]},
-            "then": {"$ref": "#/$defs/HealthRule"},
-            "else": {"$ref": "#/$defs/Rule"},
-        },
-    }
+    definitions: dict[str, Any] = {}
+    items: dict[str, Any] = {"$ref": "#/$defs/Rule"}
+    for kind in (_THRESHOLD, *_KINDS.values()):
+        schema = kind.model.model_json_schema(by_alias=True)
+        definitions |= schema.pop("$defs", {}) | {kind.model.__name__: schema}
+    for key, kind in _KINDS.items():
+        then = {"$ref": f"#/$defs/{kind.model.__name__}"}
+        items = {"if": {"required": [key]}, "then": then, "else": items}
+    rules = {"type": "array", "items": items}
     nested = {
         "type": "object",
         "properties": {"rules": rules},
@@ -144,23 +170,23 @@ def _rule_nodes(text: str, name: str) -> list[tuple[yaml.Node, Any]]:
     return list(zip(root.value, data, strict=True))
 
 
-def _read_rule(data: Any, node: yaml.Node) -> Rule | HealthRule | list[tuple[int, str]]:
+def _read_rule(data: Any, node: yaml.Node) -> AnyRule | list[tuple[int, str]]:
     """The rule, or line and sentence of each of its faults."""
     if not isinstance(data, dict):
         return [(line_of(node), "a rule must be a mapping with name, metric, window or period, and when.")]
     title = f"rule {data['name']!r}" if isinstance(data.get("name"), str) else "the rule"
-    is_health = "health" in data
+    kind = next((kind for key, kind in _KINDS.items() if key in data), _THRESHOLD)
     try:
-        return (HealthRule if is_health else Rule).model_validate(data)
+        return kind.model.model_validate(data)
     except ValidationError as error:
         return [
-            _explain(details["type"], details["loc"], details["msg"], node, title, is_health)
+            _explain(details["type"], details["loc"], details["msg"], node, title, kind)
             for details in error.errors()
         ]
 
 
 def _explain(
-    kind: str, path: tuple[int | str, ...], text: str, node: yaml.Node, title: str, is_health: bool
+    fault: str, path: tuple[int | str, ...], text: str, node: yaml.Node, title: str, kind: _Kind
 ) -> tuple[int, str]:
     place, found = ".".join(part for part in path if isinstance(part, str) and part != "[key]"), node
     for part in path:
@@ -168,32 +194,29 @@ def _explain(
     line = line_of(found)
     last = str(path[-1]) if path else ""
     value = found.value if isinstance(found, yaml.ScalarNode) else None
-    if kind == "missing":
-        needs = "name and health" if is_health else "name, metric, window or period, and when"
-        return line, f"{title} has no {last}; every rule needs {needs}."
-    if kind == "extra_forbidden":
-        return line, f"{title}: {_unknown_key(path, is_health)}"
+    if fault == "missing":
+        return line, f"{title} has no {last}; every {kind.title} needs {kind.needs}."
+    if fault == "extra_forbidden":
+        return line, f"{title}: {_unknown_key(path, kind)}"
     if value in NOT_BUILT_METRICS and last == "metric":
         return line, f"{title}: the metric {value} is not built yet."
-    if kind == "string_pattern_mismatch" and last == "name":
+    if fault == "string_pattern_mismatch" and last == "name":
         return line, f"{title}: a name is 1 to 100 letters, digits, dots, dashes or underscores."
-    if kind == "too_short":
+    if fault == "too_short":
         return line, f"{title}: {place} must hold at least one value."
-    if kind == "string_type":
+    if fault == "string_type":
         return line, f"{title}: {place} must be text; put it in quotes."
     sentence = ": ".join(part for part in (title, place, text.removeprefix("Value error, ")) if part)
     return line, sentence if sentence.endswith("?") else f"{sentence}."
 
 
-def _unknown_key(path: tuple[int | str, ...], is_health: bool) -> str:
-    key, keys = str(path[-1]), _HEALTH_KEYS if is_health else _KEYS
+def _unknown_key(path: tuple[int | str, ...], kind: _Kind) -> str:
+    key = str(path[-1])
     if len(path) > 1:
         return f"{key!r} is no operator of where; use is, is_not, in, contains, starts_with or ends_with."
     if key in NOT_BUILT_KEYS:
         return f"{key!r} cannot be used: {NOT_BUILT_KEYS[key]}."
-    near = get_close_matches(key, keys, 1)
+    near = get_close_matches(key, kind.keys, 1)
     return f"unknown key {key!r}; " + (
-        f"did you mean {near[0]!r}?"
-        if near
-        else f"a rule {'of health ' if is_health else ''}has {', '.join(keys)}."
+        f"did you mean {near[0]!r}?" if near else f"a {kind.title} has {', '.join(kind.keys)}."
     )

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from meterhouse.alerts.budgets import BudgetStep, progress
 from meterhouse.alerts.delivery.contract import Message
 from meterhouse.alerts.metrics import METRICS
 from meterhouse.alerts.rules import Rule
@@ -21,16 +23,32 @@ Facts = dict[str, Any]
 """Facts of one message, as JSON: numbers are decimal text, times RFC 3339 UTC."""
 
 
-def facts_of_rule(rule: Rule, severity: str, sample_count: int) -> Facts:
+def facts_of_rule(rule: Rule, row: IncidentRow, sample_count: int) -> Facts:
     """What a message needs to know of the rule as it was when it fired."""
     metric = METRICS[rule.metric]
-    return {
-        "metric": metric.title,
+    budget = {"budget": _facts_of_budget(rule, row)} if isinstance(rule, BudgetStep) else {}
+    return budget | {
+        "metric": "projected end of period" if rule.is_paced else metric.title,
         "unit": metric.unit,
-        "comparison": next(limit.comparison for limit in rule.when if limit.severity == severity),
+        "comparison": next(limit.comparison for limit in rule.when if limit.severity == row.severity),
         "next_step": metric.next_step,
         "window": rule.window_text + (f", crossed for {rule.persistence}" if rule.persistence else ""),
         "sample_count": sample_count,
+    }
+
+
+def _facts_of_budget(step: BudgetStep, row: IncidentRow) -> Facts:
+    """How far along the budget was when the step fired; what is estimated is rounded to the cent."""
+    found = progress(step, Decimal(row.value), row.fired_at)
+    return {
+        "percent": step.percent,
+        "amount": plain_number(found.amount),
+        "used": plain_number(found.used),
+        "percent_used": _rounded(found.percent_used, 1),
+        "percent_gone": _rounded(found.percent_gone, 1),
+        "expected": _rounded(found.expected, 2),
+        "projected": None if found.projected is None else _rounded(found.projected, 2),
+        "resets_at": f"{found.end.astimezone(ZoneInfo(step.timezone)):%Y-%m-%d %H:%M} ({step.timezone})",
     }
 
 
@@ -57,6 +75,10 @@ def facts(row: IncidentRow, resolved_value: Decimal | None = None, note: str | N
     }
 
 
+def _rounded(value: Decimal, places: int) -> str:
+    return format(round(value, places), "f")
+
+
 def plain_number(value: Decimal) -> str:
     """A decimal without trailing zeros and exponent."""
     return format(value.normalize(), "f")
@@ -68,12 +90,10 @@ def compose(event: str, facts: Facts) -> Message:
         return _health_message(event, facts)
     unit = f" {facts['unit']}" if facts["unit"] else ""
     fired_at = datetime.fromisoformat(facts["fired_at"])
+    value = f"{facts['metric']} {facts['value']}{unit}, limit {facts['comparison']} {facts['limit']}{unit}"
     lines = [
         ("Group", group_text(facts["group"])),
-        (
-            "Value",
-            f"{facts['metric']} {facts['value']}{unit}, limit {facts['comparison']} {facts['limit']}{unit}",
-        ),
+        *(_budget_lines(facts["budget"]) if "budget" in facts else [("Value", value)]),
         ("Window", f"{facts['window']} up to {_time_text(fired_at)}, samples: {facts['sample_count']}"),
     ]
     if event == "resolved":
@@ -90,9 +110,28 @@ def compose(event: str, facts: Facts) -> Message:
     if facts["note"] and event != "resolved":
         lines.append(("Note", facts["note"]))
     told = "still firing" if event == "reminder" else event
-    title = f"{facts['severity']} alert {told}: {facts['rule']}"
+    title = f"{facts['severity']} alert {told}: {facts['rule']}{_budget_title(facts)}"
     next_step = None if event in ("resolved", "retracted") else facts["next_step"]
     return Message(facts["incident_id"], event, title, tuple(lines), next_step, facts)
+
+
+def _budget_title(facts: Facts) -> str:
+    """Which step of a budget a message tells of; nothing for other rules."""
+    if "budget" not in facts:
+        return ""
+    percent = facts["budget"]["percent"]
+    return f", {percent} % of the budget is used" if percent else ", the budget will not last at this pace"
+
+
+def _budget_lines(budget: Facts) -> list[tuple[str, str]]:
+    gone = f"the {budget['percent_gone']} % of the period that has gone"
+    projected = f"{budget['projected']} USD, if it goes on as in {gone}"
+    return [
+        ("Used", f"{budget['used']} USD of {budget['amount']} USD, {budget['percent_used']} %"),
+        ("Expected by now", f"{budget['expected']} USD, if the amount were used evenly"),
+        ("Projected end", projected if budget["projected"] else "not known at the period's first moment"),
+        ("Resets", budget["resets_at"]),
+    ]
 
 
 def compose_folded(event: str, all_facts: Sequence[Facts]) -> Message:

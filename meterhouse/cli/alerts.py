@@ -12,11 +12,12 @@ import polars as pl
 import typer
 
 from meterhouse.alerts.backtest import Backtest, backtest, limit_that_fires
+from meterhouse.alerts.budgets import BudgetRule, BudgetStep
 from meterhouse.alerts.delivery.channels import CHANNELS, open_channel
 from meterhouse.alerts.delivery.contract import DeliveryError
 from meterhouse.alerts.overview import newest_incidents
 from meterhouse.alerts.rules import HEALTH_CHECKS, HealthRule, Rule
-from meterhouse.alerts.rules_file import json_schema, load_all_rules, load_rules
+from meterhouse.alerts.rules_file import AnyRule, json_schema, load_all_rules, load_rules
 from meterhouse.alerts.wording import group_text, plain_number, trial_message
 from meterhouse.cli.output import (
     JsonFlag,
@@ -66,11 +67,13 @@ def check(
     say(f"Rules in force: {len(found)}. No faults.")
 
 
-def _in_force(rule: Rule | HealthRule) -> tuple[Any, ...]:
+def _in_force(rule: AnyRule) -> tuple[Any, ...]:
     """One line of `alerts check`."""
     watched: tuple[Any, ...]
     if isinstance(rule, HealthRule):
         watched = (rule.name, "health", None, f"{rule.severity}: {HEALTH_CHECKS[rule.health]}", None)
+    elif isinstance(rule, BudgetRule):
+        watched = (rule.name, "budget", rule.period_text, rule.steps_text, list(rule.group_by) or None)
     else:
         limits = ", ".join(f"{limit.severity} {limit}" for limit in rule.when)
         watched = (rule.name, rule.metric, rule.window_text, limits, list(rule.group_by) or None)
@@ -152,19 +155,22 @@ def backtest_command(
     Example: `meterhouse alerts backtest average-cost-per-transaction --from 2026-11-01 --to 2026-11-30`
     """
     settings = Settings()
-    rule = next((one for one in load_rules(rules or settings.rules_file) if one.name == name), None)
-    if rule is None:
+    found = [one for one in load_rules(rules or settings.rules_file) if one.name == name]
+    if not found:
         raise UsageError(f"There is no rule {name!r}.", "`meterhouse alerts check` lists the rules in force.")
+    if times is not None and isinstance(found[0], BudgetStep):
+        raise UsageError("--fires-at-most seeks a limit, and a budget has none.", "Leave it out.")
     days = (first_day.date(), last_day.date())
-    run = backtest(settings, rule, *days)
+    runs = [backtest(settings, rule, *days) for rule in found]
     if as_json:
-        print_json([_interval(rule, row) for row in run.intervals.iter_rows(named=True)])
+        print_json([_interval(run.rule, row) for run in runs for row in run.intervals.iter_rows(named=True)])
     else:
-        _print_backtest(run)
+        for run in runs:
+            _print_backtest(run)
     if times is not None:
-        limit = limit_that_fires(settings, rule, *days, times)
-        found = f"A limit of {plain_number(limit)}" if limit is not None else "No limit that occurred"
-        say(f"{found} would have fired at most {times} times.")
+        limit = limit_that_fires(settings, found[0], *days, times)
+        which = f"A limit of {plain_number(limit)}" if limit is not None else "No limit that occurred"
+        say(f"{which} would have fired at most {times} times.")
 
 
 def _print_backtest(run: Backtest) -> None:

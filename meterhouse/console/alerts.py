@@ -12,10 +12,11 @@ from starlette.routing import Route
 
 from meterhouse.alerts import overview
 from meterhouse.alerts.backtest import backtest
+from meterhouse.alerts.budgets import BudgetRule
 from meterhouse.alerts.delivery.channels import CHANNELS, open_channel
 from meterhouse.alerts.delivery.contract import DeliveryError
 from meterhouse.alerts.rules import HEALTH_CHECKS, HealthRule, Rule
-from meterhouse.alerts.rules_file import RulesError, load_all_rules, load_rules
+from meterhouse.alerts.rules_file import AnyRule, RulesError, load_all_rules, load_rules
 from meterhouse.alerts.wording import group_text, plain_number, trial_message
 from meterhouse.console.costs import period_of
 from meterhouse.console.web import Done, Visit, action, page
@@ -49,6 +50,7 @@ def _alerts(visit: Visit) -> Response:
         firing=[incident for incident in incidents if incident["status"] == "firing"],
         ended=[incident for incident in incidents if incident["status"] != "firing"],
         rules=[rule for rule in rules if isinstance(rule, Rule)],
+        budgets=[rule for rule in rules if isinstance(rule, BudgetRule)],
         health_rules=[(rule, HEALTH_CHECKS[rule.health]) for rule in rules if isinstance(rule, HealthRule)],
         faults=faults,
         rules_file=visit.settings.rules_file,
@@ -58,7 +60,7 @@ def _alerts(visit: Visit) -> Response:
     )
 
 
-def _rules(visit: Visit) -> tuple[list[Rule | HealthRule], list[str]]:
+def _rules(visit: Visit) -> tuple[list[AnyRule], list[str]]:
     """The rules in force, or what is wrong with their file."""
     try:
         return load_all_rules(visit.settings.rules_file), []

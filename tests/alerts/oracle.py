@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from zoneinfo import ZoneInfo
 
+from meterhouse.alerts.budgets import BudgetStep
+
 COMPARE = {
     ">": lambda left, right: left > right,
     ">=": lambda left, right: left >= right,
@@ -127,6 +129,8 @@ def leaves(rule, start):
 
 
 def runs(rule, limit, samples, until):
+    if isinstance(rule, BudgetStep):
+        return budget_runs(rule, samples, until)
     samples = [(start, leaves(rule, start), amount) for start, amount in samples]
     instants = sorted({moment for start, end, _ in samples for moment in (start, end)})
     is_average = rule.metric in AVERAGES
@@ -150,4 +154,40 @@ def runs(rule, limit, samples, until):
             opened = None
     if opened is not None:
         found.append((opened[0], None, opened[1]))
+    return found
+
+
+def begins(rule, start):
+    """When the calendar period of this start began."""
+    zone = ZoneInfo(rule.timezone)
+    day = start.astimezone(zone).date()
+    if rule.period == "week":
+        day -= timedelta(days=day.weekday())
+    elif rule.period == "month":
+        day = day.replace(day=1)
+    elif rule.period == "quarter":
+        day = date(day.year, day.month - (day.month - 1) % 3, 1)
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def budget_runs(step, samples, until):
+    """A step fires with the first call that reaches it, or whose pace is too high, and until the period ends."""
+    periods = {}
+    for start, amount in samples:
+        periods.setdefault(leaves(step, start), []).append((start, amount))
+    found = []
+    for end, calls in sorted(periods.items()):
+        for moment in sorted({start for start, _ in calls}):
+            value = sum((amount for start, amount in calls if start <= moment), Decimal(0))
+            if step.percent is not None:
+                has_fired = value * 100 >= step.budget * step.percent
+            else:
+                began = begins(step, moment)
+                gone, whole = ((t - began) // timedelta(microseconds=1) for t in (moment, end))
+                with localcontext(prec=80):
+                    has_fired = gone * 10 >= whole and value * whole > step.budget * gone
+                    value = (value * whole / gone).quantize(Decimal("1e-12"), ROUND_FLOOR) if gone else None
+            if has_fired and moment <= until:
+                found.append((moment, end if end <= until else None, value))
+                break
     return found

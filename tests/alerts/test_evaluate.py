@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meterhouse.alerts.budgets import BudgetRule
 from meterhouse.alerts.evaluate import BEFORE_SCHEMA, evaluate
 from meterhouse.alerts.metrics import METRICS
 from tests.alerts.oracle import intervals
@@ -70,7 +71,32 @@ def event_sets(draw):
 
 
 @st.composite
-def rules(draw):
+def budget_steps(draw):
+    where = draw(CONDITIONS)
+    budget = BudgetRule.model_validate(
+        {
+            "name": "a-budget",
+            "budget": draw(st.sampled_from(["2.5", "1.25", "0.8", "0.0000000001", "5"])),
+            **{
+                key: value
+                for key, value in draw(SPANS.filter(lambda span: "period" in span)).items()
+                if value
+            },
+            "steps": [50, 99, 100],
+            "pace": True,
+            "group_by": draw(st.sampled_from([[], ["product"]])),
+            "where": where,
+        }
+    )
+    return draw(st.sampled_from(budget.judged())), where
+
+
+def rules():
+    return st.one_of(threshold_rules(), threshold_rules(), budget_steps())
+
+
+@st.composite
+def threshold_rules(draw):
     limits = st.builds(
         "{} {}".format,
         st.sampled_from([">", ">=", "<", "<="]),

@@ -1,0 +1,184 @@
+"""Budgets: an amount for each calendar period and group, told of in steps and by pace.
+
+Each step, and the pace, is judged as a rule of its own (`BudgetStep`) by the evaluator that judges all rules. What
+belongs here: the shape of a budget, and how far along one is. What does not: when a step fires (`evaluate.py`) and the
+words of its message (`wording.py`).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+
+import polars as pl
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from meterhouse.alerts.metrics import DECIMAL_PLACES, scaled
+from meterhouse.alerts.rules import (
+    STRICT,
+    Channel,
+    Dimension,
+    Limit,
+    Mode,
+    Period,
+    Rule,
+    RuleName,
+    TimeZone,
+    Where,
+)
+from meterhouse.alerts.samples import period_end, period_start
+
+WHOLE = 100
+"""The step, in percent, at which a budget is used up, and from which on it is critical."""
+HIGHEST_STEP = 1000
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,10})?")
+_TICK = timedelta(microseconds=1)
+
+
+def _read_amount(text: Any) -> Any:
+    if isinstance(text, bool) or not _AMOUNT.fullmatch(str(text).strip()) or not Decimal(str(text)):
+        raise ValueError(
+            f"{text!r} is not an amount; write USD as a plain number above 0, such as 1000 or 99.50"
+        )
+    return Decimal(str(text).strip())
+
+
+def _read_steps(steps: Any) -> Any:
+    is_list = isinstance(steps, list | tuple)
+    if not is_list or any(type(step) is not int or not 0 < step <= HIGHEST_STEP for step in steps):
+        raise ValueError(
+            f"{steps!r} are no steps; write whole percents from 1 to {HIGHEST_STEP}, such as [50, 80, 100]"
+        )
+    return tuple(sorted(set(steps)))
+
+
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_read_amount),
+    PlainSerializer("{:f}".format),
+    WithJsonSchema({"type": ["number", "string"], "exclusiveMinimum": 0, "examples": [1000]}),
+]
+Steps = Annotated[tuple[int, ...], BeforeValidator(_read_steps)]
+
+
+class BudgetStep(Rule):
+    """A step of a budget, or its pace, as the evaluator judges it: fires once in a period and lasts until its end."""
+
+    budget: Amount
+    percent: int | None = Field(description="None for the pace.")
+
+    @property
+    def is_latched(self) -> bool:
+        """A step that was reached stays so until the period ends."""
+        return True
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether it compares the projected end of the period, and not what is used."""
+        return self.percent is None
+
+
+class BudgetRule(BaseModel):
+    """A budget: tells once in a period and group that a step of the amount is reached, or that it will not last."""
+
+    model_config = STRICT
+
+    name: RuleName
+    budget: Amount = Field(description="USD for each period and group.")
+    period: Period
+    timezone: TimeZone = Field(default="UTC", description="Whose calendar the period follows.")
+    group_by: tuple[Dimension, ...] = Field(default=(), description="Each group has the whole amount.")
+    where: dict[Dimension, Where] = Field(default={}, description="Only events that match count.")
+    steps: Steps = Field(default=(50, 80, WHOLE), description="Percents of the amount to tell of, each once.")
+    pace: bool = Field(
+        default=False,
+        description="Also tell once when the projected end of the period exceeds the amount.",
+    )
+    notify: tuple[Channel, ...] = Field(default=(), description="Channels to tell.")
+    mode: Mode = "live"
+
+    @property
+    def period_text(self) -> str:
+        """The period in words."""
+        return f"{self.period} ({self.timezone})"
+
+    @property
+    def steps_text(self) -> str:
+        """When it tells, in words."""
+        steps = ", ".join(f"{step} %" for step in self.steps)
+        pace = [f"projected end > {self.budget:f}"] if self.pace else []
+        return " and ".join([f"{steps} of {self.budget:f} USD", *pace])
+
+    def judged(self) -> list[Rule]:
+        """The rules by which the steps and the pace are judged, all of the budget's name."""
+        steps: list[Rule] = [self._step(percent, _reached(self.budget, percent)) for percent in self.steps]
+        return [*steps, self._step(None, Limit("warning", ">", self.budget))] if self.pace else steps
+
+    def _step(self, percent: int | None, limit: Limit) -> BudgetStep:
+        return BudgetStep.model_construct(
+            name=self.name,
+            metric="total_cost",
+            period=self.period,
+            timezone=self.timezone,
+            when=(limit,),
+            group_by=self.group_by,
+            where=self.where,
+            notify=self.notify,
+            mode=self.mode,
+            budget=self.budget,
+            percent=percent,
+        )
+
+
+def _reached(amount: Decimal, percent: int) -> Limit:
+    return Limit("critical" if percent >= WHOLE else "warning", ">=", amount * percent / WHOLE)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far along a budget is at one moment of a period; amounts are USD."""
+
+    amount: Decimal
+    used: Decimal
+    start: datetime
+    end: datetime
+    at: datetime
+
+    @property
+    def percent_used(self) -> Decimal:
+        """Percent of the amount that is used."""
+        return self.used * WHOLE / self.amount
+
+    @property
+    def percent_gone(self) -> Decimal:
+        """Percent of the period that has gone."""
+        return Decimal((self.at - self.start) // _TICK) * WHOLE / Decimal((self.end - self.start) // _TICK)
+
+    @property
+    def expected(self) -> Decimal:
+        """What would be used by now if the amount were used evenly."""
+        return self.amount * self.percent_gone / WHOLE
+
+    @property
+    def projected(self) -> Decimal | None:
+        """What will be used at the end: used, by the share of the period that has gone; None at its start."""
+        return self.used * WHOLE / self.percent_gone if self.percent_gone else None
+
+
+def progress(step: BudgetStep, value: Decimal, at: datetime) -> Progress:
+    """How far along a budget was when a step, or its pace, had a value.
+
+    Args:
+        step: The step.
+        value: What was used, or what is projected where `step.is_paced`, rounded down to 1e-12 by the evaluator.
+        at: The time of the value.
+    """
+    bounds = pl.select(start=period_start(step, pl.lit(at)), end=period_end(step, pl.lit(at))).row(0)
+    start, end = bounds
+    used = value
+    if step.is_paced:
+        # The projection is used * whole // gone; as gone is no more than whole, rounding up gives back what was used.
+        gone, whole = (at - start) // _TICK, (end - start) // _TICK
+        used = Decimal(-(-scaled(value) * gone // whole)).scaleb(-DECIMAL_PLACES)
+    return Progress(step.budget, used, start, end, at)

@@ -12,7 +12,7 @@ DEV := $(VENV)/.installed-dev
 export DO_NOT_TRACK := 1
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help demo test bench check format docs up lock clean
+.PHONY: help demo test faults bench check format docs up lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
@@ -22,6 +22,9 @@ demo: $(RUNTIME) ## Run the whole pipeline end to end on a small world on this m
 
 test: $(DEV) ## Run all tests (ARGS="-k name" narrows them)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+faults: $(DEV) ## Inject every fault there is a number for, and print what became of it (ARGS="--seeds 20", "12 13", "--write")
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 bench: $(DEV) ## Measure on this machine: the endpoint, the SDK, real time into the marts, pricing, alerts
 	@$(BIN)/python -m bench.gateway

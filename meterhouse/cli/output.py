@@ -20,7 +20,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from dlt_sources.contract import ProviderError
-from meterhouse.errors import MeterhouseError, UsageError
+from meterhouse.errors import MeterhouseError, UsageError, is_full_disk
 from meterhouse.settings import Settings
 
 WRONG, WRONG_USAGE = 1, 2
@@ -117,6 +117,17 @@ def errors_in_words() -> Iterator[None]:
             raise
         tell_error(_wrong_settings(error))
         raise typer.Exit(WRONG_USAGE) from None
+    except Exception as error:
+        if not is_full_disk(error):
+            raise
+        tell_error(
+            MeterhouseError(
+                "The disk is full, so the command could not finish.",
+                "Free some space in the home and the landing zone, then run it again: nothing is lost, and what was "
+                "not finished is done again.",
+            )
+        )
+        raise typer.Exit(WRONG) from None
 
 
 def _wrong_settings(error: ValidationError) -> UsageError:

@@ -1,0 +1,36 @@
+"""Whatever names a test as its proof names one that exists."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.faults.planting import PLANTERS
+from tests.faults.registry import FAULTS
+from tests.faults.simulator import BUILD_KILLS, LOAD_KILLS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@cache
+def functions(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def is_test(name: str) -> bool:
+    path, _, function = name.partition("::")
+    return (ROOT / path).exists() and function in functions(ROOT / path)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault.number))
+def test_each_fault_is_injected_by_tests_that_exist(fault) -> None:
+    assert fault.tests
+    assert [name for name in fault.tests if not is_test(name)] == []
+
+
+def test_the_faults_are_numbered_and_the_simulator_injects_known_ones() -> None:
+    numbers = [fault.number for fault in FAULTS]
+    assert numbers == list(range(1, 39))
+    assert {*PLANTERS, *LOAD_KILLS.values(), *BUILD_KILLS.values()} <= set(numbers)

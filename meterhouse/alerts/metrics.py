@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from meterhouse.events.schema import BUCKETS, EVENT_FIELDS, Kind
+from meterhouse.events.schema import BUCKETS, EVENT_FIELDS, NOTES_OF_CONTROLS, Kind
 
 DECIMAL_PLACES = 12
 """Amounts, values and limits are whole numbers of 1e-12: exact for money (`schema.MONEY`) and for counts alike."""
@@ -32,6 +32,21 @@ DIMENSIONS: tuple[str, ...] = (
     "canonical_model",
 )
 """Columns a rule may group by and filter on."""
+
+KNOWN_BEFORE_CALL: tuple[str, ...] = (
+    *("provider", "model", "operation", "customer", "product", "subscriber_id", "subscriber_email"),
+    *(
+        "subscription_id",
+        "credential_name",
+        "agent",
+        "agent_version",
+        "task_type",
+        "workflow",
+        "business_unit",
+    ),
+    *("environment", "trace_id", "trace_name", "connection", "provider_project", "provider_key"),
+)
+"""Those of `DIMENSIONS` that a program knows before it makes a call: what a cost control can tell calls apart by."""
 
 EVENT_COLUMNS: tuple[str, ...] = (
     "event_id",
@@ -79,7 +94,7 @@ def scaled(value: Decimal) -> int:
     return int(shifted)
 
 
-_WAS_MADE = pl.col("outcome").ne_missing("blocked")
+_WAS_MADE = pl.col("outcome").is_in(NOTES_OF_CONTROLS).fill_null(False).not_()
 _IS_ERROR = pl.col("outcome").eq_missing("error")
 _ONE = pl.lit(ONE, dtype=pl.Int128)
 _COST = pl.col("cost_usd").cast(pl.Decimal(38, DECIMAL_PLACES)).to_physical().cast(pl.Int128)

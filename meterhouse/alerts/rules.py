@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from meterhouse.alerts.delivery.channels import CHANNELS
-from meterhouse.alerts.metrics import DIMENSIONS, METRICS, scaled
+from meterhouse.alerts.metrics import DIMENSIONS, KNOWN_BEFORE_CALL, METRICS, scaled
 
 MAX_WINDOW = timedelta(days=31)
 PERIODS = {
@@ -207,6 +207,13 @@ RuleName = Annotated[
 Mode = Annotated[
     Literal["live", "shadow"], Field(description="Shadow: incidents are recorded, nobody is told.")
 ]
+Enforce = Annotated[
+    Literal["block", "warn", "shadow"],
+    Field(
+        description="Cost control: what the SDK does before a call of a group that is beyond a limit; block and warn "
+        "hold it back or log it, shadow records that it would have been blocked."
+    ),
+]
 
 
 class HealthRule(BaseModel):
@@ -263,6 +270,7 @@ class Rule(BaseModel):
         default=None, description="How often to tell again while it lasts; once if not given."
     )
     mode: Mode = "live"
+    enforce: Enforce | None = None
 
     @model_validator(mode="after")
     def _looks_at_one_span(self) -> Self:
@@ -274,6 +282,28 @@ class Rule(BaseModel):
             raise ValueError("min_samples: 0 needs a window, and a metric that is no average")
         if self.period is not None and METRICS[self.metric].is_per_minute:
             raise ValueError(f"{self.metric} needs a window, not a period")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_enforced(self) -> Self:
+        if self.enforce is None:
+            return self
+        unknown = sorted({*self.group_by, *self.where}.difference(KNOWN_BEFORE_CALL))
+        if unknown:
+            raise ValueError(
+                f"enforce needs what is known before a call, which {' and '.join(unknown)} is not; "
+                f"group by and filter on {', '.join(KNOWN_BEFORE_CALL)}"
+            )
+        if any(limit.comparison in ("<", "<=") for limit in self.when):
+            raise ValueError("enforce holds calls back while a value is too high; write limits with > or >=")
+        if self.enforce != "warn" and all(limit.severity != "critical" for limit in self.when):
+            raise ValueError(
+                f"enforce: {self.enforce} needs a critical limit; beyond a warning nothing is blocked"
+            )
+        if self.mode == "shadow" and self.enforce != "shadow":
+            raise ValueError(
+                "a rule in shadow mode tells nobody, so it holds nobody back; write enforce: shadow"
+            )
         return self
 
     @property
@@ -305,7 +335,9 @@ class Rule(BaseModel):
 
     @cached_property
     def version(self) -> str:
-        """Fingerprint of all that decides when the rule fires; whom it tells is no part of it."""
-        meaning = self.model_dump(mode="json", exclude={"notify", "renotify", "mode"}, exclude_defaults=True)
+        """Fingerprint of all that decides when the rule fires; whom it tells and holds back is no part of it."""
+        meaning = self.model_dump(
+            mode="json", exclude={"notify", "renotify", "mode", "enforce"}, exclude_defaults=True
+        )
         meaning["group_by"] = sorted(self.group_by)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()

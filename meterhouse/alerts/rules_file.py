@@ -24,7 +24,6 @@ NOT_BUILT_KEYS = {
     "steps": "they are for a rule with budget",
     "no_data": "write metric: request_count, when: '< 1' and min_samples: 0, which fires for a group that falls silent",
     "source": "rules on billed data are not built yet; a rule reads metered events, or is one of health",
-    "enforce": "cost controls are not built yet",
 }
 NOT_BUILT_METRICS = ("cost_per_trace",)
 

@@ -96,6 +96,8 @@ BUCKETS: tuple[Bucket, ...] = (
 
 OPERATIONS = ("chat", "embed", "image", "audio", "video", "rerank", "moderation", "tool", "other")
 OUTCOMES = ("ok", "error", "blocked", "would_block")
+NOTES_OF_CONTROLS = ("blocked", "would_block")
+"""Outcomes that are no calls: a cost control held one back, or would have, beside the event of the call itself."""
 SERVICE_TIERS = ("standard", "batch", "flex", "priority", "unknown")
 COST_STATUSES = ("priced", "client_reported", "skipped", "unpriced", "usage_missing")
 

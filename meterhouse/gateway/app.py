@@ -22,6 +22,7 @@ from meterhouse.gateway import metrics
 from meterhouse.gateway.access import Access
 from meterhouse.gateway.commit import Committer
 from meterhouse.gateway.doors import litellm, native, otlp, revenium
+from meterhouse.gateway.doors.controls import ControlsDoor
 from meterhouse.gateway.doors.entry import Gateway, admitted, gateway_of
 from meterhouse.gateway.idempotency import IdempotentAnswers
 from meterhouse.gateway.keys import Scope
@@ -60,11 +61,12 @@ def build_app(settings: Settings) -> Starlette:
 
     return Starlette(
         routes=[
-            _post("/v1/events", "native", native.door_of(EVENTS, "native")),
-            _post("/v1/outcomes", "outcomes", native.door_of(OUTCOMES, "outcomes")),
-            _post("/v1/traces", "otlp", otlp.post_traces),
-            _post("/v1/litellm", "litellm", litellm.post_payloads),
-            *(_post(path, "revenium", revenium.door_of(kind)) for path, kind in revenium.PATHS.items()),
+            _door("/v1/events", "native", native.door_of(EVENTS, "native")),
+            _door("/v1/outcomes", "outcomes", native.door_of(OUTCOMES, "outcomes")),
+            _door("/v1/traces", "otlp", otlp.post_traces),
+            _door("/v1/litellm", "litellm", litellm.post_payloads),
+            *(_door(path, "revenium", revenium.door_of(kind)) for path, kind in revenium.PATHS.items()),
+            _door("/v1/controls", "controls", ControlsDoor(settings).get_controls, "GET"),
             Route("/v1/key", _key, methods=["GET"]),
             Route("/healthz", _health, methods=["GET"]),
             Route("/readyz", _readiness, methods=["GET"]),
@@ -84,7 +86,7 @@ def app_from_environment() -> Starlette:
     return build_app(Settings())
 
 
-def _post(path: str, door: str, handler: Handler) -> Route:
+def _door(path: str, door: str, handler: Handler, method: str = "POST") -> Route:
     async def counted(request: Request) -> Response:
         try:
             answer = await handler(request)
@@ -94,7 +96,7 @@ def _post(path: str, door: str, handler: Handler) -> Route:
         metrics.REQUESTS.labels(door, answer.status_code).inc()
         return answer
 
-    return Route(path, counted, methods=["POST"])
+    return Route(path, counted, methods=[method])
 
 
 async def _key(request: Request) -> Response:

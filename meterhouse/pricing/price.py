@@ -15,7 +15,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from meterhouse.events.schema import BUCKETS, PRICING_FIELDS
+from meterhouse.events.schema import BUCKETS, NOTES_OF_CONTROLS, PRICING_FIELDS
 from meterhouse.pricing.book import PriceBook, price_column
 from meterhouse.pricing.models import GOVERNMENT, region, with_canonical_model
 
@@ -26,7 +26,7 @@ INPUT_FIELDS = tuple(
 """Buckets whose sum is held against a context threshold."""
 
 _NAMED = ("provider", "canonical_model", "model", "region")
-_UNCALLED = ("error", "blocked", "would_block")
+_UNCALLED = ("error", *NOTES_OF_CONTROLS)
 
 
 def price_events(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:

@@ -60,11 +60,12 @@ def sample(metric, event):
     if metric in ("cost_per_transaction", "total_cost"):
         return event.get("cost_usd")
     if metric == "request_count":
-        return None if event.get("outcome") == "blocked" else Decimal(1)
+        return None if event.get("outcome") in ("blocked", "would_block") else Decimal(1)
     if metric == "error_count":
         return Decimal(1) if event.get("outcome") == "error" else None
     if metric == "error_rate":
-        return None if event.get("outcome") in (None, "blocked") else Decimal(event["outcome"] == "error")
+        is_left_out = event.get("outcome") in (None, "blocked", "would_block")
+        return None if is_left_out else Decimal(event["outcome"] == "error")
     if metric == "unpriced_events":
         return Decimal(1) if event.get("cost_status") == "unpriced" else None
     if metric == "requests_per_minute":

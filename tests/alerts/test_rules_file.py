@@ -100,6 +100,12 @@ def faults(old, new):
         ("min_samples: 5", "min_samples: 0", 1, "needs a window, and a metric that is no average"),
         ("[slack]", "[teams]", 8, "'teams' is not a channel"),
         ("[slack]", "[slack]\n  mode: quiet", 9, "'live' or 'shadow'"),
+        ("min_samples: 5", "enforce: stop", 7, "'block', 'warn' or 'shadow'"),
+        ("[product, agent]", "[response_model]\n  enforce: block", 1, "response_model is not"),
+        ("provider: openai", "canonical_model: gpt-5}\n  enforce: warn #", 1, "which canonical_model is not"),
+        ("min_samples: 5", "mode: shadow\n  enforce: block", 1, "write enforce: shadow"),
+        ('"> 1.25"', '"< 1.25"}\n  enforce: block #', 1, "write limits with > or >="),
+        (', critical: "> 1.25"}', "}\n  enforce: shadow", 1, "needs a critical limit"),
         ("name: average-cost-per-transaction", "name: average cost", 1, "a name is 1 to 100 letters"),
         ("- name", "- [", 1, "the YAML cannot be read"),
     ],
@@ -113,7 +119,7 @@ def test_each_fault_is_one_sentence_with_its_line(old, new, line, words):
 
 @pytest.mark.parametrize(
     "key",
-    ["enforce: block", "anomaly: {}"],
+    ["anomaly: {}"],
 )
 def test_keys_that_are_not_built_yet_are_refused_and_not_ignored(key):
     [fault] = faults("  min_samples: 5", f"  {key}\n  min_samples: 5")

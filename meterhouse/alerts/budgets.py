@@ -132,7 +132,8 @@ class BudgetRule(BaseModel):
 
 
 def _reached(amount: Decimal, percent: int) -> Limit:
-    return Limit("critical" if percent >= WHOLE else "warning", ">=", amount * percent / WHOLE)
+    limit = Decimal(f"{(amount * percent / WHOLE).normalize():f}")
+    return Limit("critical" if percent >= WHOLE else "warning", ">=", limit)
 
 
 @dataclass(frozen=True)

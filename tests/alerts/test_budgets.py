@@ -141,7 +141,7 @@ def test_a_file_gives_its_steps_in_order_and_its_amount_exactly(tmp_path):
         ("period: day", "period: year", 4, "'year' is not a period"),
         ("[slack]", "[slack]\n  steps: [0]", 9, "[0] are no steps"),
         ("[slack]", "[slack]\n  steps: 80", 9, "80 are no steps"),
-        ("[slack]", "[slack]\n  when: '> 1'", 9, "unknown key 'when'; a budget has name, budget"),
+        ("[slack]", "[slack]\n  colour: red", 9, "unknown key 'colour'; a budget has name, budget"),
         ("[slack]", "[slack]\n  step: [80]", 9, "did you mean 'steps'?"),
         (
             "budget: 100.50",

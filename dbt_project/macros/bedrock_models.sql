@@ -14,13 +14,13 @@ regexp_replace(
 {# Title of a marketplace service, e.g. `Claude 3.5 Sonnet (Amazon Bedrock Edition)`; NULL for Bedrock's own. #}
 {% macro bedrock_model_of_service(service) -%}
 case
-    when {{ service }} like '% (Amazon Bedrock%' then {{ _bedrock_claude_dashes("lower(replace(regexp_replace(" ~ service ~ ", '^OpenAI | [(]Amazon Bedrock( Edition)?[)]$', '', 'g'), ' ', '-'))") }}
+    when {{ service }} like '% (Amazon Bedrock%' then {{ _bedrock_claude_dashes("lower(replace(" ~ replace_matches(service, '^OpenAI | [(]Amazon Bedrock( Edition)?[)]$', '') ~ ", ' ', '-'))") }}
 end
 {%- endmacro %}
 
 {# Name in a usage type, e.g. `NovaPro`. #}
 {% macro bedrock_model_of_usage(name) -%}
-{{ _bedrock_claude_dashes("lower(regexp_replace(" ~ name ~ ", '([a-z0-9])([A-Z])', '\\1-\\2', 'g'))") }}
+{{ _bedrock_claude_dashes("lower(" ~ replace_matches(name, '([a-z0-9])([A-Z])', '\\1-\\2') ~ ")") }}
 {%- endmacro %}
 
 {# Claude's ids write a version with a dash where its titles have a dot. #}

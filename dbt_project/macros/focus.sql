@@ -37,7 +37,7 @@ case {{ quantity_unit }}
     when 'tokens' then 'Tokens'
     when 'token_hours' then 'Token-Hours'
     when 'gibibyte_hours' then 'GiB-Hours'
-    else regexp_replace({{ focus_title(quantity_unit) }}, '[^A-Za-z0-9 ]+', ' ', 'g')
+    else {{ replace_matches(focus_title(quantity_unit), '[^A-Za-z0-9 ]+', ' ') }}
 end
 {%- endmacro %}
 

@@ -1,6 +1,6 @@
 {# A unit as GitHub writes it (`ai-credits`, `user-months`, `UserMonths`), in lower case letters alone. #}
 {% macro github_unit(unit) -%}
-regexp_replace(lower({{ unit }}), '[^a-z]', '', 'g')
+{{ replace_matches('lower(' ~ unit ~ ')', '[^a-z]', '') }}
 {%- endmacro %}
 
 {# Of the whole bill, only seats are nowhere else: usage has reports of its own. #}

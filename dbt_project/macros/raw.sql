@@ -41,7 +41,7 @@ from (
     select
         *,
         sum(is_changed) over (
-            partition by connection_id, report, day order by pull_id rows between unbounded preceding and current row
+            partition by connection_id, report, day order by pull_id desc rows between current row and unbounded following
         ) as version_number,
         case when next_content_hash is null then 1 else 0 end as is_newest,
         case when next_content_hash <> content_hash then next_pull_at end as next_observed_at

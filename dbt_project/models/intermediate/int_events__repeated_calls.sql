@@ -47,7 +47,7 @@ numbered as (
 
     select
         *,
-        sum(is_another_call) over ({{ of_call }} order by started_hour, event_id rows between unbounded preceding and current row) as call_number
+        sum(is_another_call) over ({{ of_call }} order by started_hour desc, event_id desc rows between current row and unbounded following) as call_number
     from gaps
 
 ),

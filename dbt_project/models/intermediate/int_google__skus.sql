@@ -30,8 +30,8 @@ spelled as (
 
     select
         *,
-        ' ' || regexp_replace(lower(sku_description), '[^a-z0-9.]+', ' ', 'g') || ' ' as name,
-        ' ' || regexp_replace(lower(coalesce(service_description, '')), '[^a-z0-9.]+', ' ', 'g') || ' ' as service_name
+        ' ' || {{ replace_matches('lower(sku_description)', '[^a-z0-9.]+', ' ') }} || ' ' as name,
+        ' ' || {{ replace_matches("lower(coalesce(service_description, ''))", '[^a-z0-9.]+', ' ') }} || ' ' as service_name
     from skus
 
 ),

@@ -23,7 +23,7 @@ bodies as (
         *,
         case
             when is_marketplace
-                then lower(replace(regexp_replace(regexp_replace(local_type, '^MP:[A-Z0-9]+_|-Units$', '', 'g'), '([a-z0-9])([A-Z])', '\1-\2', 'g'), '_', '-'))
+                then lower(replace({{ replace_matches(replace_matches('local_type', '^MP:[A-Z0-9]+_|-Units$', ''), '([a-z0-9])([A-Z])', '\\1-\\2') }}, '_', '-'))
             else local_type
         end as body
     from lines
@@ -63,7 +63,7 @@ select
     coalesce(token_types.token_type, 'unmapped') as token_type,
     case
         when token_types.token_type is null or token_types.token_type = 'images' then 'standard'
-        when regexp_replace(parts.tail, '{{ known_words }}', '', 'g') <> '' then 'unknown'
+        when {{ replace_matches('parts.tail', known_words, '') }} <> '' then 'unknown'
         when parts.tail like '%-batch%' then 'batch'
         when parts.tail like '%-flex%' then 'flex'
         when parts.tail like '%-priority%' then 'priority'

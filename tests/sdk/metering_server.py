@@ -9,7 +9,7 @@ KEY = "mh_test_key_0123456789"
 
 
 class MeteringServer:
-    """Answers `POST /v1/events` and `/v1/outcomes`.
+    """Answers `POST /v1/events` and `/v1/outcomes`; holds no call back.
 
     `doors` says which way each came; `failures` are (status, headers, body) given before its own answers.
     """
@@ -28,9 +28,14 @@ class MeteringServer:
             def log_message(self, *_):
                 pass
 
+            def do_GET(self):
+                self.tell(200, {}, b'{"controls": []}')
+
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                status, headers, answer = server.answer(self.path, self.headers, body)
+                self.tell(*server.answer(self.path, self.headers, body))
+
+            def tell(self, status, headers, answer):
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)

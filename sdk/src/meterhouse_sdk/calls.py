@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Optional, Protocol
 
-from meterhouse_sdk import context, metering, prompts, trouble
+from meterhouse_sdk import context, guarding, metering, prompts, trouble
 from meterhouse_sdk.fields import json_text
 from meterhouse_sdk.looking import look
 from meterhouse_sdk.usage import Quantities, UndecidableError, Usage
@@ -85,6 +85,15 @@ class Call:
         self._clock_at_first_token: Optional[float] = None
         self._end = threading.Lock()
 
+    def admit(self) -> None:
+        """Look whether the call may be made; tools of the application's own always may.
+
+        Raises:
+            CallBlocked: it may not.
+        """
+        if self.endpoint.operation != "tool":
+            guarding.admit({**self._fields, **self._about()}, self._attribution)
+
     def token_came(self) -> None:
         """Note the time of the first token."""
         if self._clock_at_first_token is None:
@@ -125,16 +134,19 @@ class Call:
             first_seconds = self._clock_at_first_token - self._clock_at_start
             times["first_token_at"] = self._started_at + timedelta(seconds=first_seconds)
             times["time_to_first_token_ms"] = round(first_seconds * 1000)
-        about = {
+        if self._streamed:
+            self._prompts["output_text"] = "".join(self._streamed)
+        event = {**self._fields, **self._about(), **times, **fields, **self._prompts}
+        metering.record_call(self.endpoint.door, event, self._attribution)
+
+    def _about(self) -> dict[str, Any]:
+        """What is known of the call before it is made."""
+        return {
             "provider": self._provider,
             "model": self._request.get("model"),
             "operation": self.endpoint.operation,
             "is_streamed": bool(self._request.get("stream")),
         }
-        if self._streamed:
-            self._prompts["output_text"] = "".join(self._streamed)
-        event = {**self._fields, **about, **times, **fields, **self._prompts}
-        metering.record_call(self.endpoint.door, event, self._attribution)
 
 
 def usage_fields(endpoint: Endpoint, provider: str, answer: Answer) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class Config:
     capture_prompts: Union[bool, CaptureRule] = False
     redact: tuple[Redact, ...] = ()
     max_prompt_characters: int = 20_000
+    controls: str = "open"
+    controls_refresh_seconds: float = 10.0
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -64,8 +66,8 @@ class Config:
 
 
 def environment_settings() -> dict[str, str]:
-    """`METERHOUSE_URL`, `_API_KEY`, `_LANDING_URL`, `_LANDING_ENDPOINT_URL` and `_SPOOL_FOLDER`, where set."""
-    names = ("url", "api_key", "landing_url", "landing_endpoint_url", "spool_folder")
+    """The settings `METERHOUSE_URL`, `METERHOUSE_API_KEY` and so on, by their names in `configure()`, where set."""
+    names = ("url", "api_key", "landing_url", "landing_endpoint_url", "spool_folder", "controls")
     return {name: value for name in names if (value := os.environ.get(f"METERHOUSE_{name.upper()}"))}
 
 

@@ -1,7 +1,7 @@
-"""The metering endpoint as the SDK sends to it: one POST of NDJSON per batch, acknowledged item by item.
+"""The metering endpoint as the SDK talks to it: it takes batches, acknowledged item by item, and tells of controls.
 
-What belongs here: the request, and what each answer means. What does not: when to send and what to do when
-it fails (`delivery.py`).
+What belongs here: the requests, and what each answer means. What does not: when to send or ask, and what to do when
+it fails (`delivery.py`, `controls.py`).
 """
 
 import gzip
@@ -60,21 +60,36 @@ class Endpoint:
             RefusedBatchError: it will never take this batch.
             OSError: it is away, busy, or does not accept the key: worth another try.
         """
+        headers = {
+            "Content-Type": "application/x-ndjson",
+            "Content-Encoding": "gzip",
+            "Idempotency-Key": batch.batch_id,
+        }
+        _, body = self._ask(batch.kind, headers, gzip.compress(batch.lines, compresslevel=1, mtime=0))
+        return _refusals(body)
+
+    def controls(self, tag: Optional[str], /) -> Optional[tuple[str, bytes]]:
+        """What is held back now, and the tag of that answer; None when it is still the answer with this tag.
+
+        Raises:
+            RefusedBatchError: the endpoint does not answer that.
+            OSError: it is away, busy, or does not accept the key: worth another try.
+        """
+        try:
+            headers, body = self._ask("controls", {"If-None-Match": tag} if tag else {})
+        except _NotModifiedError:
+            return None
+        return str(headers.get("ETag", "")), body
+
+    def _ask(self, path: str, headers: dict[str, str], data: Optional[bytes] = None) -> tuple[Any, bytes]:
+        """Headers and body of an answer of 2xx to a GET, or to a POST of `data`."""
+        own = {"Authorization": f"Bearer {self._key}", "User-Agent": "meterhouse-sdk"}
         request = urllib.request.Request(  # noqa: S310
-            f"{self.destination}/v1/{batch.kind}",
-            data=gzip.compress(batch.lines, compresslevel=1, mtime=0),
-            headers={
-                "Content-Type": "application/x-ndjson",
-                "Content-Encoding": "gzip",
-                "Authorization": f"Bearer {self._key}",
-                "Idempotency-Key": batch.batch_id,
-                "User-Agent": "meterhouse-sdk",
-            },
-            method="POST",
+            f"{self.destination}/v1/{path}", data=data, headers={**headers, **own}
         )
         try:
             with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
-                return _refusals(answer.read(_LONGEST_ANSWER))
+                return answer.headers, answer.read(_LONGEST_ANSWER)
         except urllib.error.HTTPError as error:
             with error:
                 raise self._failure(error.code, error.read(_LONGEST_ANSWER), _wait(error.headers)) from None
@@ -82,6 +97,8 @@ class Endpoint:
             raise ConnectionError(str(error.reason)) from None
 
     def _failure(self, status: int, body: bytes, wait_seconds: Optional[float]) -> Exception:
+        if status == 304:
+            return _NotModifiedError()
         if status == 413:
             return TooLargeError("the batch is larger than the endpoint takes")
         if status in _MEND:
@@ -89,6 +106,10 @@ class Endpoint:
         if status in (408, 425, 429) or status >= 500:
             return BusyError(f"HTTP {status}", wait_seconds)
         return RefusedBatchError(f"HTTP {status}: {_detail(body)}")
+
+
+class _NotModifiedError(Exception):
+    """The answer is the one known."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

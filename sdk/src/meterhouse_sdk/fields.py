@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Union
+from typing import Any, Optional, Union
 from uuid import UUID
 
 from meterhouse_sdk import trouble
@@ -118,6 +118,14 @@ def clean(fields: Mapping[str, Any], kinds: Mapping[str, str] = FIELD_KINDS) -> 
             {str(key): _flat(value) for key, value in metadata.items() if value is not None}
         )
     return event
+
+
+def text_of(name: str, value: Any) -> Optional[str]:
+    """A text field as the warehouse will know it: blank is none, a provider's name is in lower case."""
+    if value is None:
+        return None
+    text = _text(value) if type(value) is str else str(_convert("text", value))
+    return (text.strip().lower() if name == "provider" else text) or None
 
 
 def _convert(kind: str, value: Any) -> Json:

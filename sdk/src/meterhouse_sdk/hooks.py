@@ -19,12 +19,13 @@ Conclude = Callable[[Call, Any], Any]
 
 
 def metered(method: Callable[..., Any], begin: Begin, conclude: Conclude) -> Callable[..., Any]:
-    """The method with every call metered."""
+    """The method with every call metered, and held back where a cost control says so."""
     if inspect.iscoroutinefunction(method):
 
         @functools.wraps(method)
         async def metered_async(*args: Any, **options: Any) -> Any:
             call = _begin(begin, args, options)
+            _admit(call)
             try:
                 answer = await method(*args, **options)
             except BaseException as error:
@@ -37,6 +38,7 @@ def metered(method: Callable[..., Any], begin: Begin, conclude: Conclude) -> Cal
     @functools.wraps(method)
     def metered_sync(*args: Any, **options: Any) -> Any:
         call = _begin(begin, args, options)
+        _admit(call)
         try:
             answer = method(*args, **options)
         except BaseException as error:
@@ -56,6 +58,12 @@ def _begin(begin: Begin, args: tuple[Any, ...], options: dict[str, Any]) -> Opti
     with trouble.kept_from_caller("starting a call"):
         return begin(args, options)
     return None
+
+
+def _admit(call: Optional[Call]) -> None:
+    """Raise what holds the call back."""
+    if call is not None:
+        call.admit()
 
 
 def _fail(call: Optional[Call], error: BaseException) -> None:

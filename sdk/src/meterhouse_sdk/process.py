@@ -5,15 +5,17 @@ event is made of (`metering.py`), and how it travels (`delivery.py`).
 """
 
 import atexit
+import contextlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing import util as multiprocessing_util
 from typing import Any, Optional, Union
 
 from meterhouse_sdk import context, landing, trouble
 from meterhouse_sdk.callbacks import Remembered
 from meterhouse_sdk.config import CaptureRule, Config, OnDrop, environment_attribution, environment_settings
+from meterhouse_sdk.controls import FIRST_COPY_SECONDS, POLICIES, Controls
 from meterhouse_sdk.delivery import Sender
 from meterhouse_sdk.endpoint import Endpoint
 from meterhouse_sdk.prompts import Redact
@@ -28,6 +30,7 @@ class _Process:
         self.lock = threading.RLock()
         self.config = config
         self.sender: Optional[Sender] = None
+        self.controls: Optional[Controls] = None
         self.answers: Remembered[str] = Remembered()
 
 
@@ -52,6 +55,8 @@ def configure(
     capture_prompts: Union[bool, CaptureRule] = Config.capture_prompts,
     redact: Union[Redact, Sequence[Redact]] = (),
     max_prompt_characters: int = Config.max_prompt_characters,
+    controls: Optional[str] = None,
+    controls_refresh_seconds: float = Config.controls_refresh_seconds,
     **defaults: Any,
 ) -> None:
     """Set how this process meters; without it the environment alone decides.
@@ -86,9 +91,18 @@ def configure(
             leaves this process, in the calling thread. Where one fails no prompt leaves.
         max_prompt_characters: Most characters of each captured field; beyond it the text is cut, and
             `prompts_truncated` says so.
+        controls: What becomes of calls while the endpoint cannot say which are held back: "open", they are made;
+            "closed", they are blocked, and this call waits two seconds at most for the first answer; "off": cost
+            controls are not asked for. Default `METERHOUSE_CONTROLS`, else open.
+        controls_refresh_seconds: How often the endpoint is asked.
         defaults: Attribution every event starts from (`customer`, `product`, `environment`, ...), over
             `METERHOUSE_<FIELD>` in the environment.
+
+    Raises:
+        ValueError: `controls` is none of these.
     """
+    if controls is not None and controls not in POLICIES:
+        raise ValueError(f"controls is one of {', '.join(POLICIES)}, not {controls!r}")
     from_environment = environment_settings()
     if landing_url and not url:
         from_environment.pop("url", None)
@@ -109,13 +123,20 @@ def configure(
         capture_prompts=capture_prompts,
         redact=(redact,) if callable(redact) else tuple(redact),
         max_prompt_characters=max_prompt_characters,
+        controls=controls or _policy_of(from_environment),
+        controls_refresh_seconds=controls_refresh_seconds,
         defaults=context.merge(environment_attribution(), defaults),
     )
     with _process.lock:
-        previous, previous_config = _process.sender, _process.config
+        previous, previous_config, previous_controls = _process.sender, _process.config, _process.controls
         _process.config, _process.sender, _process.answers = config, None, Remembered()
+        _process.controls = None
+    if previous_controls is not None:
+        previous_controls.close()
     if previous is not None and previous_config is not None:
         previous.close(previous_config.exit_timeout_seconds)
+    if config.controls == "closed":
+        _controls_of(config).wait_for_first(FIRST_COPY_SECONDS)
 
 
 def flush(timeout_seconds: Optional[float] = None) -> bool:
@@ -151,6 +172,11 @@ def settings() -> Config:
     return config
 
 
+def controls() -> Controls:
+    """What is held back, as this process knows it; made on first use."""
+    return _process.controls or _controls_of(settings())
+
+
 def sender() -> Sender:
     """The sender of this process; made on first use."""
     existing = _process.sender
@@ -165,6 +191,27 @@ def sender() -> Sender:
         if _process.sender is None:
             _process.sender = candidate
         return _process.sender
+
+
+def _controls_of(config: Config) -> Controls:
+    source: Optional[Endpoint] = None
+    if config.url is not None and config.api_key is not None:
+        with contextlib.suppress(ValueError):  # The sender says what is wrong with them.
+            source = Endpoint(config.url, config.api_key)
+    candidate = Controls(source, config.controls, config.controls_refresh_seconds)
+    with _process.lock:
+        if _process.controls is None:
+            _process.controls = candidate
+        return _process.controls
+
+
+def _policy_of(from_environment: Mapping[str, str]) -> str:
+    """The environment's policy; a wrong one is said, and does not stop the metering."""
+    policy = from_environment.get("controls", Config.controls)
+    if policy in POLICIES:
+        return policy
+    trouble.note("failed", "controls", f"METERHOUSE_CONTROLS is one of {', '.join(POLICIES)}; it stays open.")
+    return Config.controls
 
 
 def _transport(config: Config) -> Optional[Transport]:
@@ -195,7 +242,10 @@ def _drain_at_exit() -> None:
 def _start_afresh_after_fork() -> None:
     global _process
     trouble.start_afresh()
+    known = _process.controls
     _process = _Process(_process.config)
+    if known is not None:
+        _process.controls = known.for_child()
 
 
 atexit.register(_drain_at_exit)

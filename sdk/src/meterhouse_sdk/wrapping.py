@@ -44,8 +44,9 @@ def wrap(client: Client, *, provider: Optional[str] = None) -> Client:
 
     Metered are chat completions, responses, embeddings and messages, Gemini's content, embeddings, images
     and videos, Bedrock's conversations and invocations: in every variant, sync and async, whole and
-    streamed. Calls, answers and exceptions stay as they are. Wrapping twice is wrapping once. Wrap a client
-    before taking resources (`client.chat.completions`) from it.
+    streamed. Calls, answers and exceptions stay as they are, but a call that a cost control blocks raises
+    `BudgetExceeded`. Wrapping twice is wrapping once. Wrap a client before taking resources
+    (`client.chat.completions`) from it.
 
     Args:
         client: A client of `openai`, `anthropic` or `google.genai`, or boto3's `bedrock-runtime`; anything
@@ -56,6 +57,7 @@ def wrap(client: Client, *, provider: Optional[str] = None) -> Client:
     with trouble.kept_from_caller("wrapping a client"):
         if _MARK not in vars(client):
             _hook(client, provider)
+            process.controls().start()
     return client
 
 

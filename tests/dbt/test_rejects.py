@@ -143,6 +143,23 @@ def test_a_trace_tells_what_it_cost_and_what_it_achieved(rejects):
     assert (c["call_count"], c["cost_usd"], c["is_success"], c["workflow"]) == (0, None, False, "triage")
 
 
+def test_a_workflow_tells_what_its_runs_cost_and_returned(rejects):
+    path, _ = rejects
+    rows = {row["workflow"]: row for row in raw.rows(path, "select * from marts.rpt_workflows")}
+    assert rows.keys() == {"mail", "triage", None}
+    mail, triage, outside = (rows[name] for name in ("mail", "triage", None))
+    cost = Decimal("0.300000000001")
+    assert (mail["run_count"], mail["success_run_count"], mail["failed_run_count"]) == (1, 1, 0)
+    assert (mail["call_count"], mail["costless_call_count"], mail["cost_usd"]) == (3, 1, cost)
+    assert (mail["success_run_cost_usd"], mail["failed_run_cost_usd"]) == (cost, None)
+    assert (mail["value_usd"], mail["return_usd"]) == (5, 5 - cost)
+    assert (mail["success_count"], mail["usd_per_success"]) == (2, Decimal("0.1500000000005"))
+    assert (triage["run_count"], triage["failed_run_count"], triage["outcome_count"]) == (2, 1, 2)
+    assert (triage["cost_usd"], triage["return_usd"], triage["usd_per_success"]) == (None, None, None)
+    assert (outside["run_count"], outside["call_count"]) == (0, 4)
+    assert outside["cost_usd"] == outside["outside_runs_cost_usd"] == Decimal("3.5")
+
+
 def test_an_outcome_counts_once_and_the_first_received_stands(rejects):
     path, found = rejects
     outcomes = raw.rows(path, "select outcome_id, value_usd from marts.fct_outcomes order by 1")

@@ -9,11 +9,12 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
+from meterhouse.alerts.enforcing import Enforce, refuse_unenforceable
 from meterhouse.alerts.metrics import DECIMAL_PLACES, scaled
 from meterhouse.alerts.rules import (
     STRICT,
@@ -97,6 +98,14 @@ class BudgetRule(BaseModel):
     )
     notify: tuple[Channel, ...] = Field(default=(), description="Channels to tell.")
     mode: Mode = "live"
+    enforce: Enforce | None = None
+
+    @model_validator(mode="after")
+    def _can_be_enforced(self) -> Self:
+        if self.enforce is not None:
+            has_critical = any(step >= WHOLE for step in self.steps)
+            refuse_unenforceable(self.enforce, self.mode, (*self.group_by, *self.where), has_critical)
+        return self
 
     @property
     def period_text(self) -> str:
@@ -126,6 +135,7 @@ class BudgetRule(BaseModel):
             where=self.where,
             notify=self.notify,
             mode=self.mode,
+            enforce=self.enforce,
             budget=self.budget,
             percent=percent,
         )

@@ -55,7 +55,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Control:
-    """A rule and the groups it holds back now."""
+    """A rule, or one step of a budget, and the groups it holds back now."""
 
     rule: Rule
     holds: tuple[Hold, ...]
@@ -70,7 +70,7 @@ class Control:
         return {
             "rule": self.rule.name,
             "enforce": self.rule.enforce,
-            "metric": metric.title,
+            "metric": "projected end of period" if self.rule.is_paced else metric.title,
             "unit": metric.unit,
             "window": self.rule.window_text,
             "group_by": sorted(set(self.rule.group_by)),

@@ -33,21 +33,6 @@ DIMENSIONS: tuple[str, ...] = (
 )
 """Columns a rule may group by and filter on."""
 
-KNOWN_BEFORE_CALL: tuple[str, ...] = (
-    *("provider", "model", "operation", "customer", "product", "subscriber_id", "subscriber_email"),
-    *(
-        "subscription_id",
-        "credential_name",
-        "agent",
-        "agent_version",
-        "task_type",
-        "workflow",
-        "business_unit",
-    ),
-    *("environment", "trace_id", "trace_name", "connection", "provider_project", "provider_key"),
-)
-"""Those of `DIMENSIONS` that a program knows before it makes a call: what a cost control can tell calls apart by."""
-
 EVENT_COLUMNS: tuple[str, ...] = (
     "event_id",
     "received_at",

@@ -28,7 +28,8 @@ from pydantic import (
 )
 
 from meterhouse.alerts.delivery.channels import CHANNELS
-from meterhouse.alerts.metrics import DIMENSIONS, KNOWN_BEFORE_CALL, METRICS, scaled
+from meterhouse.alerts.enforcing import Enforce, refuse_unenforceable
+from meterhouse.alerts.metrics import DIMENSIONS, METRICS, scaled
 
 MAX_WINDOW = timedelta(days=31)
 PERIODS = {
@@ -207,13 +208,6 @@ RuleName = Annotated[
 Mode = Annotated[
     Literal["live", "shadow"], Field(description="Shadow: incidents are recorded, nobody is told.")
 ]
-Enforce = Annotated[
-    Literal["block", "warn", "shadow"],
-    Field(
-        description="Cost control: what the SDK does before a call of a group that is beyond a limit; block and warn "
-        "hold it back or log it, shadow records that it would have been blocked."
-    ),
-]
 
 
 class HealthRule(BaseModel):
@@ -286,24 +280,13 @@ class Rule(BaseModel):
 
     @model_validator(mode="after")
     def _can_be_enforced(self) -> Self:
-        if self.enforce is None:
-            return self
-        unknown = sorted({*self.group_by, *self.where}.difference(KNOWN_BEFORE_CALL))
-        if unknown:
-            raise ValueError(
-                f"enforce needs what is known before a call, which {' and '.join(unknown)} is not; "
-                f"group by and filter on {', '.join(KNOWN_BEFORE_CALL)}"
-            )
-        if any(limit.comparison in ("<", "<=") for limit in self.when):
-            raise ValueError("enforce holds calls back while a value is too high; write limits with > or >=")
-        if self.enforce != "warn" and all(limit.severity != "critical" for limit in self.when):
-            raise ValueError(
-                f"enforce: {self.enforce} needs a critical limit; beyond a warning nothing is blocked"
-            )
-        if self.mode == "shadow" and self.enforce != "shadow":
-            raise ValueError(
-                "a rule in shadow mode tells nobody, so it holds nobody back; write enforce: shadow"
-            )
+        if self.enforce is not None:
+            if any(limit.comparison in ("<", "<=") for limit in self.when):
+                raise ValueError(
+                    "enforce holds calls back while a value is too high; write limits with > or >="
+                )
+            has_critical = any(limit.severity == "critical" for limit in self.when)
+            refuse_unenforceable(self.enforce, self.mode, (*self.group_by, *self.where), has_critical)
         return self
 
     @property

@@ -7,6 +7,7 @@ import pytest
 
 from meterhouse.alerts.controls import in_force
 from meterhouse.alerts.judge import judge_new_files
+from meterhouse.alerts.rules_file import RulesError, parse_rules
 from meterhouse.control.database import session
 from meterhouse.control.tables import AlertMarkRow
 from meterhouse.gateway import keys
@@ -160,3 +161,33 @@ def test_calls_that_were_held_back_are_no_calls_to_any_rule(place):
     land(place, "notes.jsonl", *lines)
     judge_new_files(place)
     assert [one.rule for one in incidents(place)] == []
+
+
+def test_a_budget_warns_at_its_steps_and_blocks_when_it_is_used_up(place):
+    budget = "{name: team, budget: 20, period: month, group_by: [business_unit], enforce: block}"
+    place.rules_file.write_text(f"- {budget}")
+    actions = lambda: [  # noqa: E731
+        (control.rule.name, hold.action, hold.limit)
+        for control in in_force(place, datetime.now(UTC))
+        for hold in control.holds
+    ]
+    spend(place, "a", "10", business_unit="core/search")
+    assert actions() == [("team", "warn", "10")]
+    spend(place, "b", "10", business_unit="core/search")
+    assert actions() == [("team", "warn", "10"), ("team", "warn", "16"), ("team", "block", "20")]
+    told = [control.as_answer() for control in in_force(place, datetime.now(UTC))]
+    assert told[2]["groups"][0]["group"] == {"business_unit": "core/search"}
+    assert datetime.fromisoformat(told[2]["groups"][0]["resets_at"]) > datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ("steps: [50, 80], enforce: block", "enforce: block needs a critical limit"),
+        ("group_by: [region], enforce: warn", "which region is not"),
+        ("mode: shadow, enforce: warn", "write enforce: shadow"),
+    ],
+)
+def test_a_budget_that_cannot_be_enforced_is_refused_in_one_sentence(keys, sentence):
+    with pytest.raises(RulesError, match=f"rule 'team': .*{sentence}"):
+        parse_rules(f"- {{name: team, budget: 20, period: month, {keys}}}", "rules.yaml")

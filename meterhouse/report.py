@@ -18,6 +18,7 @@ from meterhouse.connections.overview import overview
 from meterhouse.control.database import reading
 from meterhouse.control.tables import IncidentRow
 from meterhouse.errors import UsageError
+from meterhouse.events.schema import NOTES_OF_CONTROLS
 from meterhouse.published import published_marts
 from meterhouse.settings import Settings
 
@@ -90,7 +91,7 @@ _ROWS = """
         group by all
     ),
     transactions as (
-        select {event_columns}, count(*) as events
+        select {event_columns}, count(*) filter (where coalesce(outcome, '') not in {notes}) as events
         from marts.fct_transactions
         left join (select connection_id, connection_name from marts.dim_connection) using (connection_id)
         {event_units}
@@ -177,6 +178,7 @@ def _rows_sql(by: Sequence[str]) -> str:
     """The rows query; names come from our own table, never from the user."""
     is_by_level = any(name.startswith("business_unit_") for name in by)
     return _ROWS.format(
+        notes=NOTES_OF_CONTROLS,
         cost_units=_UNITS.format(day="cost_date") if is_by_level else "",
         event_units=_UNITS.format(day="event_date") if is_by_level else "",
         columns=", ".join(f"{_DIMENSIONS[name]} as {name}" for name in by),

@@ -8,7 +8,7 @@ with sums as (
     union all
     select 'rpt_agents value', (select sum(value_usd) from {{ ref('rpt_agents') }}), (select sum(value_usd) from {{ ref('fct_outcomes') }})
     union all
-    select 'rpt_agents calls', (select sum(call_count) from {{ ref('rpt_agents') }}), (select count(*) from {{ ref('fct_transactions') }})
+    select 'rpt_agents calls', (select sum(call_count) from {{ ref('rpt_agents') }}), (select {{ call_count() }} from {{ ref('fct_transactions') }})
     union all
     select 'rpt_workflows cost', (select sum(cost_usd) from {{ ref('rpt_workflows') }}), (select sum(cost_usd) from {{ ref('fct_transactions') }})
     union all
@@ -26,7 +26,7 @@ with sums as (
     select
         'rpt_customer_costs calls',
         (select sum(call_count) from {{ ref('rpt_customer_costs') }}),
-        (select count(*) from {{ ref('fct_transactions') }})
+        (select {{ call_count() }} from {{ ref('fct_transactions') }})
 
 )
 

@@ -13,7 +13,7 @@ with traces as (
 
 transactions as (
 
-    select count(*) as call_count, coalesce(sum(cost_usd), 0) as cost_usd
+    select {{ call_count() }} as call_count, coalesce(sum(cost_usd), 0) as cost_usd
     from {{ ref('fct_transactions') }}
     where trace_id is not null
 

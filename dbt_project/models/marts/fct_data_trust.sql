@@ -51,8 +51,8 @@ calls as (
     select
         event_date,
         connection_id,
-        count(*) as call_count,
-        sum(case when cost_status in ('unpriced', 'usage_missing') then 1 else 0 end) as costless_call_count
+        {{ call_count() }} as call_count,
+        sum(case when cost_status in ('unpriced', 'usage_missing') and {{ is_call() }} then 1 else 0 end) as costless_call_count
     from {{ ref('fct_transactions') }}
     group by event_date, connection_id
 

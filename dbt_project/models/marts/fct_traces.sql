@@ -18,7 +18,7 @@ called as (
         {{ the_only('environment') }} as environment,
         min(started_at) as started_at,
         max(coalesce(ended_at, started_at)) as ended_at,
-        count(*) as call_count,
+        {{ call_count() }} as call_count,
         sum(case when outcome = 'error' then 1 else 0 end) as error_count,
         sum(case when cost_status = 'unpriced' then 1 else 0 end) as unpriced_count,
         sum(case when cost_status = 'usage_missing' then 1 else 0 end) as usage_missing_count,

@@ -5,7 +5,7 @@ with calls as (
         event_date as report_date,
         workflow,
         agent,
-        count(*) as call_count,
+        {{ call_count() }} as call_count,
         count(distinct trace_id) as trace_count,
         sum(cost_usd) as cost_usd,
         sum(case when outcome = 'error' then 1 else 0 end) as error_count,

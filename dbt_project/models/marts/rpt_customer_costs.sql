@@ -18,7 +18,7 @@ calls as (
         event_date as report_date,
         customer,
         product,
-        count(*) as call_count,
+        {{ call_count() }} as call_count,
         sum(total_input_tokens) as input_tokens,
         sum(total_output_tokens) as output_tokens,
         sum(cost_usd) as list_cost_usd

@@ -38,7 +38,7 @@ transactions as (
         event_date as spend_date,
         connection_id,
         provider,
-        count(*) as transaction_count,
+        {{ call_count() }} as transaction_count,
         sum(total_input_tokens) as input_tokens,
         sum(total_output_tokens) as output_tokens
     from {{ ref('fct_transactions') }}

@@ -13,6 +13,7 @@ from assets.provider_pulls import pulled_days
 from assets.resources import Installation
 from dlt_sources.registry import PROVIDERS
 from meterhouse.settings import Settings, exported
+from meterhouse.warehouse.alerts_snapshot import snapshot_alerts
 from meterhouse.warehouse.connections_snapshot import snapshot_connections
 from meterhouse.warehouse.dbt import (
     BUILD,
@@ -35,6 +36,11 @@ PRICES = {
 ORGANIZATION = {
     "tagging_rules": "The tagging rules of the installation: whom calls were for, said after the fact.",
     "business_units": "The business units of the installation, and which is part of which by time.",
+}
+ALERTS = {
+    "budgets": "The budgets of the rules file.",
+    "incidents": "Every incident of the alert rules.",
+    "alert_messages": "Every message about an incident, and whether its channel took it.",
 }
 
 PROJECT = DbtProject(project_dir=PROJECT_DIR, profiles_dir=PROJECT_DIR)
@@ -106,10 +112,11 @@ def connections(installation: Installation) -> dg.MaterializeResult[None]:
 
 
 def build_control_tables() -> list[dg.AssetsDefinition]:
-    """What the installation itself says, copied into the warehouse: its prices, and its organization."""
+    """What the installation itself says, copied into the warehouse: its prices, organization, budgets and alerts."""
     return [
         _control_tables("prices", PRICES, "polars", snapshot_prices),
         _control_tables("organization", ORGANIZATION, "yaml", snapshot_organization),
+        _control_tables("alerts", ALERTS, "sqlalchemy", snapshot_alerts),
     ]
 
 

@@ -13,6 +13,7 @@ from meterhouse.events.load import LoadResult, load_partition, partitions_with_n
 from meterhouse.events.retention import purge_prompts
 from meterhouse.settings import Settings
 from meterhouse.warehouse import dbt
+from meterhouse.warehouse.alerts_snapshot import snapshot_alerts
 from meterhouse.warehouse.connections_snapshot import snapshot_connections
 from meterhouse.warehouse.organization_snapshot import snapshot_organization
 from meterhouse.warehouse.prices_snapshot import snapshot_prices
@@ -54,6 +55,7 @@ def build(settings: Settings, is_full: bool = False, tell: Tell = lambda _: None
     snapshot_connections(settings)
     snapshot_prices(settings)
     snapshot_organization(settings)
+    snapshot_alerts(settings)
     nodes = dbt.build(settings, is_full, on_node=lambda name: tell(f"dbt {name}"))
     tell("publish")
     return BuildSummary(loads, nodes.counts, publish(settings))

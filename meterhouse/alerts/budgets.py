@@ -5,11 +5,12 @@ belongs here: the shape of a budget, and how far along one is. What does not: wh
 words of its message (`wording.py`).
 """
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import polars as pl
 from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
@@ -19,6 +20,7 @@ from meterhouse.alerts.metrics import DECIMAL_PLACES, scaled
 from meterhouse.alerts.rules import (
     STRICT,
     Channel,
+    Condition,
     Dimension,
     Limit,
     Mode,
@@ -29,11 +31,14 @@ from meterhouse.alerts.rules import (
     Where,
 )
 from meterhouse.alerts.samples import period_end, period_start
+from meterhouse.events.published import NAMES_IN_MART
 
 WHOLE = 100
 """The step, in percent, at which a budget is used up, and from which on it is critical."""
 HIGHEST_STEP = 1000
 _AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,10})?")
+BILLED_PREFIX = "billed "
+VERSION_LENGTH = 64
 _TICK = timedelta(microseconds=1)
 
 
@@ -54,6 +59,20 @@ def _read_steps(steps: Any) -> Any:
     return tuple(sorted(set(steps)))
 
 
+BILLED_COLUMNS = {
+    "provider": "provider",
+    "canonical_model": "model",
+    "service_tier": "tier",
+    **{
+        name: name
+        for name in (
+            "provider_project", "credential_name", "customer", "product", "subscriber_id", "agent", "workflow",
+            "task_type", "business_unit", "environment",
+        )
+    },
+}  # fmt: skip
+"""Fields by which a bill can be told apart, and the columns of `fct_attributed_costs` that hold them."""
+
 Amount = Annotated[
     Decimal,
     BeforeValidator(_read_amount),
@@ -68,6 +87,13 @@ class BudgetStep(Rule):
 
     budget: Amount
     percent: int | None = Field(description="None for the pace.")
+    source: Literal["metered", "billed"] = "metered"
+
+    @property
+    def version(self) -> str:
+        """Names all that decides when the step fires; billed ones are told apart by how it begins."""
+        meaning = super().version
+        return meaning if self.source == "metered" else f"{BILLED_PREFIX}{meaning}"[:VERSION_LENGTH]
 
     @property
     def is_latched(self) -> bool:
@@ -91,6 +117,10 @@ class BudgetRule(BaseModel):
     timezone: TimeZone = Field(default="UTC", description="Whose calendar the period follows.")
     group_by: tuple[Dimension, ...] = Field(default=(), description="Each group has the whole amount.")
     where: dict[Dimension, Where] = Field(default={}, description="Only events that match count.")
+    source: Literal["metered", "billed"] = Field(
+        default="metered",
+        description="Metered: calls at list price, as they land. Billed: the provider's charges, after each build.",
+    )
     steps: Steps = Field(default=(50, 80, WHOLE), description="Percents of the amount to tell of, each once.")
     pace: bool = Field(
         default=False,
@@ -107,6 +137,18 @@ class BudgetRule(BaseModel):
             refuse_unenforceable(self.enforce, self.mode, (*self.group_by, *self.where), has_critical)
         return self
 
+    @model_validator(mode="after")
+    def _asks_what_a_bill_can_say(self) -> Self:
+        if self.source == "billed":
+            unknown = [name for name in (*self.group_by, *self.where) if name not in BILLED_COLUMNS]
+            if unknown:
+                raise ValueError(f"a bill does not say {unknown[0]}; it says {', '.join(BILLED_COLUMNS)}")
+            if self.timezone != "UTC":
+                raise ValueError("bills come in UTC days; leave timezone out, or watch source: metered")
+            if self.enforce is not None:
+                raise ValueError("a bill comes after its calls; enforce needs source: metered")
+        return self
+
     @property
     def period_text(self) -> str:
         """The period in words."""
@@ -119,9 +161,28 @@ class BudgetRule(BaseModel):
         pace = [f"projected end > {self.budget:f}"] if self.pace else []
         return " and ".join([f"{steps} of {self.budget:f} USD", *pace])
 
-    def judged(self) -> list[Rule]:
+    def as_json(self) -> str:
+        """The budget with columns of the marts for fields, as the warehouse takes it (`macros/budgets.sql`)."""
+        columns = BILLED_COLUMNS if self.source == "billed" else NAMES_IN_MART
+        fields = sorted(set(self.group_by))
+        return json.dumps(
+            {
+                "name": self.name,
+                "source": self.source,
+                "amount": f"{self.budget:f}",
+                "period": self.period,
+                "timezone": self.timezone,
+                "group_by": [{"field": field, "column": columns.get(field, field)} for field in fields],
+                "where": [
+                    _condition(columns.get(field, field), condition)
+                    for field, condition in self.where.items()
+                ],
+            }
+        )
+
+    def judged(self) -> list[BudgetStep]:
         """The rules by which the steps and the pace are judged, all of the budget's name."""
-        steps: list[Rule] = [self._step(percent, _reached(self.budget, percent)) for percent in self.steps]
+        steps = [self._step(percent, _reached(self.budget, percent)) for percent in self.steps]
         return [*steps, self._step(None, Limit("warning", ">", self.budget))] if self.pace else steps
 
     def _step(self, percent: int | None, limit: Limit) -> BudgetStep:
@@ -138,7 +199,25 @@ class BudgetRule(BaseModel):
             enforce=self.enforce,
             budget=self.budget,
             percent=percent,
+            source=self.source,
         )
+
+
+def _condition(column: str, condition: Condition) -> dict[str, Any]:
+    """A condition as SQL takes it; `likes` are patterns with `!` before what stands for itself."""
+    escape = str.maketrans({sign: f"!{sign}" for sign in "!%_"})
+    likes = {
+        "contains": f"%{(condition.contains or '').translate(escape)}%",
+        "starts_with": f"{(condition.starts_with or '').translate(escape)}%",
+        "ends_with": f"%{(condition.ends_with or '').translate(escape)}",
+    }
+    return {
+        "column": column,
+        "is": condition.is_,
+        "is_not": condition.is_not,
+        "in": condition.in_,
+        "likes": [pattern for name, pattern in likes.items() if getattr(condition, name) is not None],
+    }
 
 
 def _reached(amount: Decimal, percent: int) -> Limit:

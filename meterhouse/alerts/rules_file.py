@@ -23,7 +23,7 @@ NOT_BUILT_KEYS = {
     "pace": "it is for a rule with budget",
     "steps": "they are for a rule with budget",
     "no_data": "write metric: request_count, when: '< 1' and min_samples: 0, which fires for a group that falls silent",
-    "source": "rules on billed data are not built yet; a rule reads metered events, or is one of health",
+    "source": "only a budget can watch bills; other rules read metered events, or are of health",
 }
 NOT_BUILT_METRICS = ("cost_per_trace",)
 
@@ -70,7 +70,17 @@ def load_rules(path: Path) -> list[Rule]:
         for rule in load_all_rules(path)
         if not isinstance(rule, HealthRule)
         for judged in (rule.judged() if isinstance(rule, BudgetRule) else [rule])
+        if not (isinstance(rule, BudgetRule) and rule.source == "billed")
     ]
+
+
+def load_budgets(path: Path) -> list[BudgetRule]:
+    """The budgets of the same file.
+
+    Raises:
+        RulesError: The file cannot be read, or a rule is wrong.
+    """
+    return [rule for rule in load_all_rules(path) if isinstance(rule, BudgetRule)]
 
 
 def load_health_rules(path: Path) -> list[HealthRule]:

@@ -1,0 +1,6 @@
+select
+    position,
+    name,
+    source,
+    budget
+from {{ raw_table('control', 'budgets') }} as budgets

@@ -29,7 +29,7 @@ from meterhouse.gateway import keys
 from meterhouse.pricing.opinions import disputed_prices
 from meterhouse.pricing.unmatched import unmatched
 from meterhouse.pricing.versions import current_book, versions
-from meterhouse.refresh import unpublished_since
+from meterhouse.published import unpublished_since
 from meterhouse.settings import Settings
 
 GATEWAY_SECONDS = 3

@@ -1,15 +1,18 @@
 """The published marts, opened to be read.
 
-What belongs here: opening the one file that BI tools open, and what to say while there is none. What does not: any
-query.
+What belongs here: opening the one file that BI tools open, what to say while there is none, and whether it holds all
+that was loaded. What does not: any query.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import duckdb
 
+from meterhouse.control.database import reading
 from meterhouse.errors import MeterhouseError
+from meterhouse.events.ledger import last_loaded_at
 from meterhouse.settings import Settings
 
 
@@ -39,3 +42,13 @@ def published_marts(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
                 "The marts were published by an older Meterhouse, and lack what is asked for.",
                 "Run `meterhouse build`.",
             ) from None
+
+
+def unpublished_since(settings: Settings) -> datetime | None:
+    """When the newest events were loaded that the published marts cannot hold yet; None when they hold all."""
+    with reading(settings) as opened:
+        loaded_at = last_loaded_at(opened)
+    if loaded_at is None or not settings.published_path.exists():
+        return loaded_at
+    published_at = datetime.fromtimestamp(settings.published_path.stat().st_mtime, UTC)
+    return loaded_at if loaded_at > published_at else None

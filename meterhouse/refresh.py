@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from meterhouse.control.database import reading
-from meterhouse.events.ledger import last_loaded_at
+from meterhouse.alerts.after_build import judge_published
 from meterhouse.events.load import LoadResult, load_partition, partitions_with_new_files
 from meterhouse.events.retention import purge_prompts
 from meterhouse.settings import Settings
@@ -58,14 +57,6 @@ def build(settings: Settings, is_full: bool = False, tell: Tell = lambda _: None
     snapshot_alerts(settings)
     nodes = dbt.build(settings, is_full, on_node=lambda name: tell(f"dbt {name}"))
     tell("publish")
-    return BuildSummary(loads, nodes.counts, publish(settings))
-
-
-def unpublished_since(settings: Settings) -> datetime | None:
-    """When the newest events were loaded that the published marts cannot hold yet; None when they hold all."""
-    with reading(settings) as opened:
-        loaded_at = last_loaded_at(opened)
-    if loaded_at is None or not settings.published_path.exists():
-        return loaded_at
-    published_at = datetime.fromtimestamp(settings.published_path.stat().st_mtime, UTC)
-    return loaded_at if loaded_at > published_at else None
+    published = publish(settings)
+    judge_published(settings, datetime.now(UTC))
+    return BuildSummary(loads, nodes.counts, published)

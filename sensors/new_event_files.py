@@ -13,7 +13,7 @@ import dagster as dg
 from assets.partitions import ARRIVAL_HOURS, partition_key
 from assets.resources import Installation
 from meterhouse.events.load import partitions_with_new_files
-from meterhouse.refresh import unpublished_since
+from meterhouse.published import unpublished_since
 from meterhouse.settings import Settings
 from meterhouse.warehouse.dbt import is_whole_build_due
 

@@ -39,7 +39,8 @@ HIGHEST_STEP = 1000
 _AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,10})?")
 BILLED_PREFIX = "billed "
 VERSION_LENGTH = 64
-_TICK = timedelta(microseconds=1)
+TICK = timedelta(microseconds=1)
+"""Resolution of times."""
 
 
 def _read_amount(text: Any) -> Any:
@@ -99,6 +100,11 @@ class BudgetStep(Rule):
     def is_latched(self) -> bool:
         """A step that was reached stays so until the period ends."""
         return True
+
+    def period_around(self, at: datetime) -> tuple[datetime, datetime]:
+        """When the period that holds a moment began, and when it ends."""
+        start, end = pl.select(start=period_start(self, pl.lit(at)), end=period_end(self, pl.lit(at))).row(0)
+        return start, end
 
     @property
     def is_paced(self) -> bool:
@@ -243,7 +249,7 @@ class Progress:
     @property
     def percent_gone(self) -> Decimal:
         """Percent of the period that has gone."""
-        return Decimal((self.at - self.start) // _TICK) * WHOLE / Decimal((self.end - self.start) // _TICK)
+        return Decimal((self.at - self.start) // TICK) * WHOLE / Decimal((self.end - self.start) // TICK)
 
     @property
     def expected(self) -> Decimal:
@@ -256,6 +262,11 @@ class Progress:
         return self.used * WHOLE / self.percent_gone if self.percent_gone else None
 
 
+def projection(used: Decimal, gone: int, whole: int) -> Decimal:
+    """What will be used when the whole has gone, at the pace so far, rounded down to 1e-12."""
+    return Decimal(scaled(used) * whole // gone).scaleb(-DECIMAL_PLACES)
+
+
 def progress(step: BudgetStep, value: Decimal, at: datetime) -> Progress:
     """How far along a budget was when a step, or its pace, had a value.
 
@@ -264,11 +275,10 @@ def progress(step: BudgetStep, value: Decimal, at: datetime) -> Progress:
         value: What was used, or what is projected where `step.is_paced`, rounded down to 1e-12 by the evaluator.
         at: The time of the value.
     """
-    bounds = pl.select(start=period_start(step, pl.lit(at)), end=period_end(step, pl.lit(at))).row(0)
-    start, end = bounds
+    start, end = step.period_around(at)
     used = value
     if step.is_paced:
-        # The projection is used * whole // gone; as gone is no more than whole, rounding up gives back what was used.
-        gone, whole = (at - start) // _TICK, (end - start) // _TICK
+        # As no more has gone than the whole, rounding up gives back exactly what was used.
+        gone, whole = (at - start) // TICK, (end - start) // TICK
         used = Decimal(-(-scaled(value) * gone // whole)).scaleb(-DECIMAL_PLACES)
     return Progress(step.budget, used, start, end, at)

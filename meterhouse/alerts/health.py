@@ -23,7 +23,7 @@ from meterhouse.connections.overview import overview
 from meterhouse.connections.status import State
 from meterhouse.control.database import reading, session, take_turns
 from meterhouse.control.tables import IncidentRow, LandingFileRow
-from meterhouse.refresh import unpublished_since
+from meterhouse.published import unpublished_since
 from meterhouse.settings import Settings
 
 REJECTS_WITHIN = timedelta(days=1)
@@ -58,7 +58,7 @@ def judge_health(settings: Settings, rules: Sequence[HealthRule], now: datetime)
         take_turns(transaction, "alerts")
         for rule in rules:
             if rule.health in found:
-                changes += _compare(transaction, rule, found[rule.health], now)
+                changes += compare(transaction, rule, found[rule.health], now)
         changes += _withdraw(transaction, rules, now)
     return changes
 
@@ -76,24 +76,25 @@ def report_run(
         now: Time of the report.
     """
     next_step = "Open the run in Dagster, mend what its log names, and run the job again."
-    ailments = {} if error is None else {_group(job=job): Ailment("failed", error, next_step)}
+    ailments = {} if error is None else {group_of(job=job): Ailment("failed", error, next_step)}
     with session(settings) as transaction:
         take_turns(transaction, "alerts")
         return [
             change
             for rule in rules
             if rule.health == RUN_FAILED
-            for change in _compare(transaction, rule, ailments, now, only_group=_group(job=job))
+            for change in compare(transaction, rule, ailments, now, only_group=group_of(job=job))
         ]
 
 
-def _compare(
+def compare(
     transaction: Session,
     rule: HealthRule,
     ailments: Ailments,
     now: datetime,
     only_group: str | None = None,
 ) -> list[Change]:
+    """Open an incident of a rule for what is not well and has none, and end those of what is well again."""
     query = select(IncidentRow).where(
         IncidentRow.rule == rule.name,
         IncidentRow.rule_version == rule.version,
@@ -155,7 +156,7 @@ def _withdraw(transaction: Session, rules: Sequence[HealthRule], now: datetime) 
 
 def _stale_connections(settings: Settings, now: datetime) -> Ailments:
     return {
-        _group(connection=one.connection.name, provider=one.connection.provider): Ailment(
+        group_of(connection=one.connection.name, provider=one.connection.provider): Ailment(
             one.status.state.value,
             one.status.reason,
             one.status.next_step or f"See `meterhouse connections test {one.connection.name!r}`.",
@@ -175,7 +176,7 @@ def _rejected_lines(settings: Settings, now: datetime) -> Ailments:
         return {}
     reason = f"{count} lines that came within a day are no events and count nowhere"
     return {
-        _group(): Ailment(str(count), reason, "`meterhouse events rejects` says why, and how to mend them.")
+        group_of(): Ailment(str(count), reason, "`meterhouse events rejects` says why, and how to mend them.")
     }
 
 
@@ -185,7 +186,7 @@ def _marts_behind(settings: Settings, now: datetime) -> Ailments:
         return {}
     reason = f"events loaded at {since:%Y-%m-%d %H:%M} UTC are in no published mart yet"
     return {
-        _group(): Ailment("behind", reason, "Look at the newest run in Dagster, or run `meterhouse build`.")
+        group_of(): Ailment("behind", reason, "Look at the newest run in Dagster, or run `meterhouse build`.")
     }
 
 
@@ -196,5 +197,6 @@ _CHECKS: dict[str, Callable[[Settings, datetime], Ailments]] = {
 }
 
 
-def _group(**dimensions: str) -> str:
+def group_of(**dimensions: str | None) -> str:
+    """A group of an incident, as canonical JSON."""
     return json.dumps(dict(sorted(dimensions.items())), separators=(",", ":"), ensure_ascii=False)

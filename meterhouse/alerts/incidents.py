@@ -18,6 +18,7 @@ import polars as pl
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from meterhouse.alerts.budgets import BILLED_PREFIX
 from meterhouse.alerts.outbox import last_told, queue, queue_follow_up
 from meterhouse.alerts.rules import HealthRule, Rule
 from meterhouse.alerts.running import with_period_ends
@@ -169,7 +170,7 @@ def withdraw(session: Session, rules: Sequence[Rule], now: datetime) -> list[Cha
     current = {(rule.name, rule.version) for rule in rules}
     changes = []
     for row in session.scalars(select(IncidentRow).where(IncidentRow.status == "firing")):
-        is_of_events = not row.rule_version.startswith(HealthRule.VERSION_PREFIX)
+        is_of_events = not row.rule_version.startswith((HealthRule.VERSION_PREFIX, BILLED_PREFIX))
         if is_of_events and (row.rule, row.rule_version) not in current:
             row.status, row.resolved_at = "resolved", max(now, row.fired_at)
             changes.append(_follow_up(session, row, "resolved", now, note="The rule was changed or removed."))

@@ -200,6 +200,9 @@ HEALTH_CHECKS = {
     "rejected_lines": "lines that came within a day are no events",
     "marts_behind": "loaded events are in no published mart for an hour",
     "run_failed": "the newest run of a job failed",
+    "coverage_drop": "metered calls explain less of a connection's bill than before",
+    "billed_without_metered": "a model is billed of which no call is metered",
+    "metered_ahead": "more is metered on a connection than is billed",
 }
 RuleName = Annotated[
     str,

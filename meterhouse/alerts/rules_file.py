@@ -65,13 +65,13 @@ def load_rules(path: Path) -> list[Rule]:
     Raises:
         RulesError: The file cannot be read, or a rule is wrong.
     """
-    return [
-        judged
-        for rule in load_all_rules(path)
-        if not isinstance(rule, HealthRule)
-        for judged in (rule.judged() if isinstance(rule, BudgetRule) else [rule])
-        if not (isinstance(rule, BudgetRule) and rule.source == "billed")
-    ]
+    found: list[Rule] = []
+    for rule in load_all_rules(path):
+        if isinstance(rule, Rule):
+            found.append(rule)
+        elif isinstance(rule, BudgetRule) and rule.source == "metered":
+            found += rule.judged()
+    return found
 
 
 def load_budgets(path: Path) -> list[BudgetRule]:

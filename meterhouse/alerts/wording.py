@@ -23,8 +23,8 @@ Facts = dict[str, Any]
 """Facts of one message, as JSON: numbers are decimal text, times RFC 3339 UTC."""
 
 
-def facts_of_rule(rule: Rule, row: IncidentRow, sample_count: int) -> Facts:
-    """What a message needs to know of the rule as it was when it fired."""
+def facts_of_rule(rule: Rule, row: IncidentRow, sample_count: int | None) -> Facts:
+    """What a message needs to know of the rule as it was when it fired; None for bills, which have no samples."""
     metric = METRICS[rule.metric]
     budget = {"budget": _facts_of_budget(rule, row)} if isinstance(rule, BudgetStep) else {}
     return budget | {
@@ -90,11 +90,12 @@ def compose(event: str, facts: Facts) -> Message:
         return _health_message(event, facts)
     unit = f" {facts['unit']}" if facts["unit"] else ""
     fired_at = datetime.fromisoformat(facts["fired_at"])
+    samples = "" if facts["sample_count"] is None else f", samples: {facts['sample_count']}"
     value = f"{facts['metric']} {facts['value']}{unit}, limit {facts['comparison']} {facts['limit']}{unit}"
     lines = [
         ("Group", group_text(facts["group"])),
         *(_budget_lines(facts["budget"]) if "budget" in facts else [("Value", value)]),
-        ("Window", f"{facts['window']} up to {_time_text(fired_at)}, samples: {facts['sample_count']}"),
+        ("Window", f"{facts['window']} up to {_time_text(fired_at)}{samples}"),
     ]
     if event == "resolved":
         resolved_at = datetime.fromisoformat(facts["resolved_at"])

@@ -1,19 +1,22 @@
-"""The SDK: microseconds that metering adds to a call, against the same program without it.
+"""The SDK: microseconds that metering and the look at cost controls add to a call, against the same program without.
 
 Run `python -m bench.sdk [CALLS] [ROUNDS]`. Events go to a landing folder: `caller` is processor time of the thread that
 makes the calls, `process` that of all threads, sending included. The client of `openai` gets an answer that is parsed
-already, so that little but the metering is left to measure. Of each the best of the rounds.
+already, so that little but the metering is left to measure. `guard()` looks while nothing is held back, and while three
+rules hold back 3,000 groups, none of them the caller's. Of each the best of the rounds.
 """
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import openai
-from meterhouse_sdk import attribute, configure, flush, meter, stats, wrap
+from meterhouse_sdk import attribute, configure, flush, guard, meter, stats, wrap
 from openai.types.chat import ChatCompletion
 
 USAGE = {"prompt_tokens": 1200, "completion_tokens": 80, "total_tokens": 1280}
@@ -59,6 +62,53 @@ def one_event() -> None:
     )
 
 
+class Holding(BaseHTTPRequestHandler):
+    """An endpoint that tells of controls as `GET /v1/controls` does; `groups` of each of three rules."""
+
+    groups = 0
+
+    def do_GET(self) -> None:
+        rules = ("customer", "agent", "workflow") if self.groups else ()
+        body = json.dumps({"controls": [self.control(by) for by in rules]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def control(self, by: str) -> dict[str, object]:
+        about = {"rule": by, "enforce": "block", "metric": "total cost", "unit": "USD", "window": "1h"}
+        held = {"action": "block", "value": "2", "comparison": ">", "limit": "1", "resets_at": None}
+        groups = [
+            {**held, "incident_id": f"{by} {number}", "group": {by: f"other {number}"}}
+            for number in range(self.groups)
+        ]
+        return {**about, "group_by": [by], "where": {"provider": {"is": "openai"}}, "groups": groups}
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def look_microseconds(groups: int, count: int, rounds: int) -> float:
+    """Processor time in the calling thread of one look at controls that hold back so many groups of three rules."""
+    handler = type("Handler", (Holding,), {"groups": groups})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        configure(
+            url=f"http://127.0.0.1:{server.server_port}",
+            api_key="mh_bench",
+            controls="closed",
+            controls_refresh_seconds=3_600,
+            environment="production",
+            spool_folder="off",
+        )
+        look = lambda: guard(provider="openai", model="gpt-5", operation="chat")  # noqa: E731
+        with attribute(customer="acme", agent="writer", workflow="mail", metadata={"team": "core"}):
+            best = min(microseconds(look, count)[0] for _ in range(rounds))
+            nothing = min(microseconds(lambda: None, count)[0] for _ in range(rounds))
+        server.shutdown()
+    return best - nothing
+
+
 def microseconds(call: Callable[[], object], count: int) -> tuple[float, float]:
     """Processor time of one call, in this thread and in the process, until all it metered is on disk."""
     process, caller = time.process_time(), time.thread_time()
@@ -93,7 +143,13 @@ def main(count: int = 5_000, rounds: int = 5) -> None:
         name: dict(zip(("caller", "process"), map(round, found), strict=True))
         for name, found in figures.items()
     }
-    print(json.dumps({"calls": count * rounds, "microseconds_per_call": named}, indent=2))
+    looks = {
+        f"guard(), {3 * groups} groups held back": {
+            "caller": round(look_microseconds(groups, count, rounds), 1)
+        }
+        for groups in (0, 1_000)
+    }
+    print(json.dumps({"calls": count * rounds, "microseconds_per_call": {**named, **looks}}, indent=2))
 
 
 if __name__ == "__main__":

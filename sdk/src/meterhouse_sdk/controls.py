@@ -172,11 +172,13 @@ class Controls:
         """Whether the copy is one to go by."""
         return time.monotonic() < self._known_until
 
+    def hold_nobody(self) -> bool:
+        """Whether nothing is held back at all."""
+        return not self._copy.controls
+
     def holds(self, fields: Mapping[str, Any]) -> Sequence[Hold]:
         """Those of the call with these fields that last; asks nobody and waits for nobody."""
         copy = self._copy
-        if not copy.controls:
-            return ()
         texts = {name: text_of(name, fields.get(name)) for name in copy.fields}
         found = [hold for control in copy.controls for hold in control.holds(texts)]
         if found:

@@ -86,7 +86,7 @@ def _verdict(
         return None
     controls.start()
     is_known = controls.are_known()
-    if not is_known and controls.policy == "open":
+    if controls.hold_nobody() if is_known else controls.policy == "open":
         return None
     asked = context.overlaid(process.settings().defaults, attribution, fields)
     if not is_known:

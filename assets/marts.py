@@ -1,7 +1,7 @@
 """The dbt models: staging, intermediate and marts, with their tests as asset checks."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from meterhouse.warehouse.prices_snapshot import snapshot_prices
 
 OWNERS = ["team:data-platform"]
 CONNECTIONS = dg.AssetKey(["control", "connections"])
+EVENTS = dg.AssetKey(["metering", "events"])
 PRICES = {
     "prices": "Every list and negotiated price there ever was here, with when it was recorded and superseded.",
     "model_aliases": "Names of models and the canonical model each stands for, the installation's own among them.",
@@ -116,18 +117,23 @@ def build_control_tables() -> list[dg.AssetsDefinition]:
     return [
         _control_tables("prices", PRICES, "polars", snapshot_prices),
         _control_tables("organization", ORGANIZATION, "yaml", snapshot_organization),
-        _control_tables("alerts", ALERTS, "sqlalchemy", snapshot_alerts),
+        _control_tables("alerts", ALERTS, "sqlalchemy", snapshot_alerts, deps=[EVENTS]),
     ]
 
 
 def _control_tables(
-    name: str, tables: dict[str, str], kind: str, snapshot: Callable[[Settings], dict[str, int]]
+    name: str,
+    tables: dict[str, str],
+    kind: str,
+    snapshot: Callable[[Settings], dict[str, int]],
+    deps: Sequence[dg.AssetKey] = (),
 ) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=name,
         specs=[
             dg.AssetSpec(
                 ["control", table],
+                deps=deps,
                 description=description,
                 group_name="control",
                 kinds={kind, "duckdb"},

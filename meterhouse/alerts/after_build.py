@@ -46,7 +46,7 @@ AHEAD_SHARE = Decimal("0.05")
 
 _NAMESPACE = uuid.UUID("b2a9a1f3-9b0e-5f2c-8f41-0b8a55c1d3e7")
 _BUDGETS = """
-    select budget_name, group_key, period_started_at, period_ends_at, known_until, used_usd
+    select budget_name, group_key, period_started_at, period_ends_at, known_until, used_usd, projected_seasonal_usd
     from marts.fct_budgets
     where source = 'billed' and period_ends_at > $since
     order by all
@@ -108,6 +108,7 @@ class _Period:
     end: datetime
     known_until: datetime
     used: Decimal
+    projected_seasonal: Decimal | None
 
 
 def judge_published(settings: Settings, now: datetime) -> list[Change]:
@@ -180,7 +181,7 @@ def _reach(transaction: Session, step: BudgetStep, period: _Period, now: datetim
     )
     transaction.add(row)
     transaction.flush()
-    about = facts_of_rule(step, row, None) | facts(row)
+    about = facts_of_rule(step, row, None, period.projected_seasonal) | facts(row)
     for channel in step.notify if step.mode == "live" else ():
         queue(transaction, row.id, "fired", channel, about, now)
     return Change("fired", row.rule, row.group_key, row.id)

@@ -23,10 +23,19 @@ Facts = dict[str, Any]
 """Facts of one message, as JSON: numbers are decimal text, times RFC 3339 UTC."""
 
 
-def facts_of_rule(rule: Rule, row: IncidentRow, sample_count: int | None) -> Facts:
-    """What a message needs to know of the rule as it was when it fired; None for bills, which have no samples."""
+def facts_of_rule(
+    rule: Rule, row: IncidentRow, sample_count: int | None, seasonal: Decimal | None = None
+) -> Facts:
+    """What a message needs to know of the rule as it was when it fired.
+
+    Args:
+        rule: The rule.
+        row: The incident.
+        sample_count: Samples in the window; None for bills, which have none.
+        seasonal: The projected end of a budget by days of the week, where it is known.
+    """
     metric = METRICS[rule.metric]
-    budget = {"budget": _facts_of_budget(rule, row)} if isinstance(rule, BudgetStep) else {}
+    budget = {"budget": _facts_of_budget(rule, row, seasonal)} if isinstance(rule, BudgetStep) else {}
     return budget | {
         "metric": "projected end of period" if rule.is_paced else metric.title,
         "unit": metric.unit,
@@ -37,7 +46,7 @@ def facts_of_rule(rule: Rule, row: IncidentRow, sample_count: int | None) -> Fac
     }
 
 
-def _facts_of_budget(step: BudgetStep, row: IncidentRow) -> Facts:
+def _facts_of_budget(step: BudgetStep, row: IncidentRow, seasonal: Decimal | None) -> Facts:
     """How far along the budget was when the step fired; what is estimated is rounded to the cent."""
     found = progress(step, Decimal(row.value), row.fired_at)
     return {
@@ -48,6 +57,7 @@ def _facts_of_budget(step: BudgetStep, row: IncidentRow) -> Facts:
         "percent_gone": _rounded(found.percent_gone, 1),
         "expected": _rounded(found.expected, 2),
         "projected": None if found.projected is None else _rounded(found.projected, 2),
+        "projected_seasonal": None if seasonal is None else _rounded(seasonal, 2),
         "resets_at": f"{found.end.astimezone(ZoneInfo(step.timezone)):%Y-%m-%d %H:%M} ({step.timezone})",
     }
 
@@ -100,7 +110,8 @@ def compose(event: str, facts: Facts) -> Message:
     if event == "resolved":
         resolved_at = datetime.fromisoformat(facts["resolved_at"])
         value = facts["resolved_value"]
-        now_text = f"{value}{unit}" if value is not None else "too few samples left in the window"
+        nothing = "a new period began" if "budget" in facts else "too few samples left in the window"
+        now_text = f"{value}{unit}" if value is not None else nothing
         lines += [
             ("Now", facts["note"] or f"{now_text}, since {_time_text(resolved_at)}"),
             ("Lasted", duration_text(resolved_at - fired_at)),
@@ -127,10 +138,12 @@ def _budget_title(facts: Facts) -> str:
 def _budget_lines(budget: Facts) -> list[tuple[str, str]]:
     gone = f"the {budget['percent_gone']} % of the period that has gone"
     projected = f"{budget['projected']} USD, if it goes on as in {gone}"
+    seasonal = f"{budget.get('projected_seasonal')} USD, as the days of the week cost in the 28 days before the period"
     return [
         ("Used", f"{budget['used']} USD of {budget['amount']} USD, {budget['percent_used']} %"),
         ("Expected by now", f"{budget['expected']} USD, if the amount were used evenly"),
         ("Projected end", projected if budget["projected"] else "not known at the period's first moment"),
+        *([("By weekdays", seasonal)] if budget.get("projected_seasonal") else []),
         ("Resets", budget["resets_at"]),
     ]
 

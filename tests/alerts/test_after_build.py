@@ -34,7 +34,8 @@ def publish(place, **tables):
     place.published_path.unlink(missing_ok=True)
     columns = {
         "fct_budgets": "source varchar, budget_name varchar, group_key varchar, period_started_at timestamptz,"
-        " period_ends_at timestamptz, known_until timestamptz, used_usd decimal(38, 12)",
+        " period_ends_at timestamptz, known_until timestamptz, used_usd decimal(38, 12),"
+        " projected_seasonal_usd decimal(38, 12)",
         "fct_data_trust": "connection_id varchar, provider varchar, trust_date date, coverage_share decimal(18, 4),"
         " attributed_cost_usd decimal(38, 12), unattributed_cost_usd decimal(38, 12)",
         "fct_reconciliation": "connection_id varchar, provider varchar, model varchar, reconciliation_date date,"
@@ -52,7 +53,7 @@ def publish(place, **tables):
 
 
 def used(amount, until, group=ACME, start=START, end=END):
-    return ("billed", "openai-bill", group, start, end, until, Decimal(amount))
+    return ("billed", "openai-bill", group, start, end, until, Decimal(amount), Decimal("123.456"))
 
 
 def told(place):
@@ -86,6 +87,8 @@ def test_the_pace_waits_for_a_tenth_of_the_period_and_is_exact(place):
     [row] = incidents(place)
     assert (row.value, row.group_key, row.fired_at) == ("100.00000000001", ACME, tenth)
     assert outbox(place)[0].payload["budget"]["used"] == "10.000000000001"
+    lines = dict(compose("fired", outbox(place)[0].payload).lines)
+    assert lines["By weekdays"] == "123.46 USD, as the days of the week cost in the 28 days before the period"
 
 
 def test_a_bill_that_comes_after_its_period_is_told_and_an_older_one_is_not(place):
@@ -120,6 +123,7 @@ def test_steps_end_with_their_period_or_with_their_budget_and_events_leave_them_
     [
         (("[customer]", "[trace_id]"), "a bill does not say trace_id; it says provider"),
         (("period: month", "period: month\n  timezone: Europe/Berlin"), "bills come in UTC days"),
+        (("source: billed", "source: billed\n  enforce: block"), "enforce needs source: metered"),
         (("source: billed", "source: bill"), "'metered' or 'billed'"),
     ],
 )

@@ -77,6 +77,8 @@ def test_the_end_of_a_period_is_told_only_where_an_incident_would_stay_open(plac
     judging.file([event("a", 60, "90")], 61)
     judging.silence(DAY + 1)
     assert told(place) == [("fired", "slack", 80), ("fired", "pagerduty", 80), ("resolved", "pagerduty", 80)]
+    message = compose("resolved", outbox(place)[-1].payload)
+    assert dict(message.lines)["Now"] == "a new period began, since 2026-11-02 12:00:00 UTC"
 
 
 def test_the_pace_is_judged_from_a_tenth_of_the_period_on_and_exactly(place):

@@ -170,7 +170,7 @@ def test_rules_on_events_and_on_health_leave_each_other_alone(tmp_path):
     ("text", "words"),
     [
         ("{name: a, health: connection}", "'connection' is not a check of the pipeline's health"),
-        ("{health: run_failed}", "the rule has no name; every rule needs name and health."),
+        ("{health: run_failed}", "the rule has no name; every rule of health needs name and health."),
         (
             "{name: a, health: run_failed, window: 1h}",
             "unknown key 'window'; a rule of health has name, health",

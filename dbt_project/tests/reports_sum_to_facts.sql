@@ -14,7 +14,7 @@ with sums as (
     union all
     select 'rpt_workflows value', (select sum(value_usd) from {{ ref('rpt_workflows') }}), (select sum(value_usd) from {{ ref('fct_outcomes') }})
     union all
-    select 'rpt_workflows calls', (select sum(call_count) from {{ ref('rpt_workflows') }}), (select count(*) from {{ ref('fct_transactions') }})
+    select 'rpt_workflows calls', (select sum(call_count) from {{ ref('rpt_workflows') }}), (select {{ call_count() }} from {{ ref('fct_transactions') }})
     union all
     select 'rpt_workflows runs', (select sum(run_count) from {{ ref('rpt_workflows') }}), (select count(*) from {{ ref('fct_traces') }})
     union all

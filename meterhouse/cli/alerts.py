@@ -60,7 +60,7 @@ def check(
         print_json([rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in found])
         return
     print_table(
-        ["rule", "metric", "window", "fires when", "by", "tells", "mode"],
+        ["rule", "metric", "window", "fires when", "by", "tells", "mode", "enforce"],
         [_in_force(rule) for rule in found],
         empty="The file is empty: nothing is watched. docs/alerts.md says how to write a rule.",
     )
@@ -77,7 +77,8 @@ def _in_force(rule: AnyRule) -> tuple[Any, ...]:
     else:
         limits = ", ".join(f"{limit.severity} {limit}" for limit in rule.when)
         watched = (rule.name, rule.metric, rule.window_text, limits, list(rule.group_by) or None)
-    return (*watched, list(rule.notify) or None, rule.mode)
+    enforce = None if isinstance(rule, HealthRule) else rule.enforce
+    return (*watched, list(rule.notify) or None, rule.mode, enforce)
 
 
 @alerts_app.command("list")

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from meterhouse.alerts import overview
 from meterhouse.alerts.backtest import backtest
 from meterhouse.alerts.budgets import BudgetRule
+from meterhouse.alerts.controls import in_force
 from meterhouse.alerts.delivery.channels import CHANNELS, open_channel
 from meterhouse.alerts.delivery.contract import DeliveryError
 from meterhouse.alerts.rules import HEALTH_CHECKS, HealthRule, Rule
@@ -52,6 +53,7 @@ def _alerts(visit: Visit) -> Response:
         rules=[rule for rule in rules if isinstance(rule, Rule)],
         budgets=[rule for rule in rules if isinstance(rule, BudgetRule)],
         health_rules=[(rule, HEALTH_CHECKS[rule.health]) for rule in rules if isinstance(rule, HealthRule)],
+        holds=_holds(visit),
         faults=faults,
         rules_file=visit.settings.rules_file,
         judged_at=overview.last_judged_at(visit.settings),
@@ -66,6 +68,19 @@ def _rules(visit: Visit) -> tuple[list[AnyRule], list[str]]:
         return load_all_rules(visit.settings.rules_file), []
     except RulesError as error:
         return [], error.faults
+
+
+def _holds(visit: Visit) -> list[dict[str, Any]]:
+    """The groups that cost controls hold back now; none where the rules are wrong, which is said elsewhere."""
+    try:
+        controls = in_force(visit.settings, datetime.now(UTC))
+    except RulesError:
+        return []
+    return [
+        vars(hold) | {"rule": control.rule.name, "group": group_text(hold.group)}
+        for control in controls
+        for hold in control.holds
+    ]
 
 
 def _backtest(visit: Visit) -> Response:

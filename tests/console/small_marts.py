@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from meterhouse.alerts.batches import remember_silence
+from meterhouse.alerts.rules_file import load_rules
 from meterhouse.control.database import session
 from meterhouse.control.tables import IncidentRow, OutboxRow
 from meterhouse.settings import Settings
@@ -21,6 +23,7 @@ RULES = """
   when: "> 0.02"
   group_by: [customer]
   notify: [slack]
+  enforce: block
 - name: stale
   health: connection_stale
 """
@@ -157,7 +160,7 @@ def filled_home(home: Path) -> Settings:
         incident = IncidentRow(
             id="i-1",
             rule="dear-calls",
-            rule_version="v",
+            rule_version=load_rules(settings.rules_file)[0].version,
             group_key=json.dumps({"customer": HOSTILE}),
             severity="critical",
             status="firing",
@@ -168,6 +171,7 @@ def filled_home(home: Path) -> Settings:
             first_event_id="call-030",
         )
         opened.add(incident)
+        remember_silence(opened, NOW)
         opened.flush()
         opened.add(
             OutboxRow(

@@ -152,6 +152,8 @@ def test_alerts_show_incidents_rules_and_what_was_not_delivered(visitor):
     assert HOSTILE in page
     assert "Slack answered 500." in page
     assert "critical > 0.02" in page
+    assert "Held back now" in page
+    assert f"Block dear-calls customer: {HOSTILE} 0.03 > 0.02" in page
     assert "critical: a connection that is not paused is Disconnected" in page
     backtest = words(visitor.get("/alerts/backtest?rule=dear-calls&days=2"))
     assert "it would have fired" in backtest

@@ -4,8 +4,8 @@ with calls as (
     select
         coalesce(traces.trace_date, calls.event_date) as report_date,
         case when traces.trace_id is null then calls.workflow else traces.workflow end as workflow,
-        count(*) as call_count,
-        sum(case when calls.cost_status in ('unpriced', 'usage_missing') then 1 else 0 end) as costless_call_count,
+        {{ call_count() }} as call_count,
+        sum(case when calls.cost_status in ('unpriced', 'usage_missing') and {{ is_call() }} then 1 else 0 end) as costless_call_count,
         sum(calls.cost_usd) as cost_usd,
         sum(case when traces.is_success then calls.cost_usd end) as success_run_cost_usd,
         sum(case when not traces.is_success then calls.cost_usd end) as failed_run_cost_usd,

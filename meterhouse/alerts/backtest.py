@@ -11,8 +11,9 @@ from decimal import Decimal
 
 import polars as pl
 
+from meterhouse.alerts.controls import ACTIONS
 from meterhouse.alerts.evaluate import BEFORE_SCHEMA, evaluate, values
-from meterhouse.alerts.metrics import EVENT_COLUMNS
+from meterhouse.alerts.metrics import EVENT_COLUMNS, WAS_MADE
 from meterhouse.alerts.rules import Limit, Rule
 from meterhouse.alerts.samples import group_key, matches
 from meterhouse.errors import UsageError
@@ -36,6 +37,9 @@ class Backtest:
     """`evaluate.INTERVAL_SCHEMA`; one that was already firing at `start` fires at the first change after it."""
     values: pl.DataFrame
     """`evaluate.values` from `start` on."""
+    held: pl.DataFrame
+    """Columns `event_id` and `cost_usd`: the calls made while the group was beyond a critical limit, where the rule has
+    `enforce: block` or `shadow`. Had they been blocked, the value might have been back sooner, so they are the most."""
 
 
 def backtest(settings: Settings, rule: Rule, first_day: date, last_day: date) -> Backtest:
@@ -69,7 +73,20 @@ def backtest(settings: Settings, rule: Rule, first_day: date, last_day: date) ->
         ]
     ).cast(BEFORE_SCHEMA)
     found = values(rule, events, end).filter(pl.col("at") >= start)
-    return Backtest(rule, start, end, len(seen), evaluate(rule, events, end, before), found)
+    intervals = evaluate(rule, events, end, before)
+    return Backtest(rule, start, end, len(seen), intervals, found, _held(rule, seen, intervals))
+
+
+def _held(rule: Rule, seen: pl.DataFrame, intervals: pl.DataFrame) -> pl.DataFrame:
+    """The calls that began while a critical interval of their group lasted; the one that crossed the limit was made."""
+    is_enforced = ACTIONS.get((str(rule.enforce), "critical")) in ("block", "would_block")
+    critical = intervals.filter(pl.col("severity") == "critical", pl.lit(is_enforced))
+    calls = seen.filter(WAS_MADE).select("event_id", "cost_usd", "started_at", group_key(rule).alias("group"))
+    is_after = pl.col("started_at") > pl.col("fired_at")
+    is_before = pl.col("resolved_at").is_null() | (pl.col("started_at") < pl.col("resolved_at"))
+    return (
+        calls.join(critical, on="group").filter(is_after, is_before).select("event_id", "cost_usd").unique()
+    )
 
 
 def limit_that_fires(

@@ -79,7 +79,8 @@ def scaled(value: Decimal) -> int:
     return int(shifted)
 
 
-_WAS_MADE = pl.col("outcome").is_in(NOTES_OF_CONTROLS).fill_null(False).not_()
+WAS_MADE = pl.col("outcome").is_in(NOTES_OF_CONTROLS).fill_null(False).not_()
+"""Whether an event is a call, and no note of a cost control."""
 _IS_ERROR = pl.col("outcome").eq_missing("error")
 _ONE = pl.lit(ONE, dtype=pl.Int128)
 _COST = pl.col("cost_usd").cast(pl.Decimal(38, DECIMAL_PLACES)).to_physical().cast(pl.Int128)
@@ -137,12 +138,12 @@ METRICS: dict[str, Metric] = {
         is_average=True,
     ),
     "total_cost": Metric("total cost", _COST, pl.col("cost_usd").is_not_null(), _LOOK_AT_CALLS, "USD"),
-    "request_count": Metric("requests", _ONE, _WAS_MADE, _LOOK_AT_TRAFFIC),
+    "request_count": Metric("requests", _ONE, WAS_MADE, _LOOK_AT_TRAFFIC),
     "error_count": Metric("failed requests", _ONE, _IS_ERROR, _LOOK_AT_ERRORS),
     "error_rate": Metric(
         "share of failed requests",
         pl.when(_IS_ERROR).then(_ONE).otherwise(pl.lit(0, dtype=pl.Int128)),
-        pl.col("outcome").is_not_null() & _WAS_MADE,
+        pl.col("outcome").is_not_null() & WAS_MADE,
         _LOOK_AT_ERRORS,
         is_average=True,
     ),
@@ -153,7 +154,7 @@ METRICS: dict[str, Metric] = {
     "tokens_per_request": _tokens("tokens per request", *TOKEN_FIELDS, is_average=True),
     "tokens_per_minute": _tokens("tokens per minute", *TOKEN_FIELDS, is_per_minute=True),
     "requests_per_minute": Metric(
-        "requests per minute", _ONE, _WAS_MADE, _LOOK_AT_TRAFFIC, is_per_minute=True
+        "requests per minute", _ONE, WAS_MADE, _LOOK_AT_TRAFFIC, is_per_minute=True
     ),
     "image_count": _count("images", "images", _LOOK_AT_CALLS),
     "audio_seconds": _decimal("seconds of audio", "audio_seconds", _LOOK_AT_CALLS, "s"),

@@ -5,6 +5,7 @@ What belongs here: asking and answering. What does not: what any of it means (`m
 
 import json
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -196,6 +197,9 @@ def _print_backtest(run: Backtest) -> None:
         [(str(day), highest, fired) for day, highest, fired in _by_day(run).iter_rows()],
     )
     say(f"Judged {run.event_count:,} events; {run.rule.name} would have fired {len(run.intervals)} times.")
+    if not run.held.is_empty():
+        cost = plain_number(Decimal(run.held["cost_usd"].sum()))
+        say(f"As a control it would have held back at most {len(run.held):,} calls, which cost {cost} USD.")
 
 
 def _by_day(run: Backtest) -> pl.DataFrame:

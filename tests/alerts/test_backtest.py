@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from meterhouse.alerts.backtest import backtest, limit_that_fires
 from meterhouse.alerts.judgement import judge, judge_silence
 from meterhouse.alerts.metrics import EVENT_COLUMNS
+from meterhouse.alerts.rules_file import load_rules
 from meterhouse.alerts.running import RunningSums
 from meterhouse.cli.main import app
 from meterhouse.control.database import session
@@ -84,6 +85,32 @@ def test_a_rule_that_was_firing_when_the_days_began_fires_at_the_first_change_in
     [interval] = backtest(place, rule(), DAY, DAY).intervals.to_dicts()
     assert interval["fired_at"] == at(-719)
     assert interval["value"] == Decimal(5)
+
+
+def test_a_control_would_have_held_back_the_calls_after_the_crossing_and_no_others(tmp_path, monkeypatch):
+    place = install(
+        tmp_path, None, RULES.replace('"> 1.25"', '{warning: "> 0", critical: "> 1.25"}\n  enforce: shadow')
+    )
+    publish(
+        place,
+        [
+            event("crossing", 0, "2", agent="a"),
+            event("held", 10, "2", agent="a"),
+            event("unpriced", 11, None, agent="a"),
+            event("note", 12, None, agent="a", outcome="blocked"),
+            event("other", 13, "1", agent="b"),
+            event("after", 200, "1", agent="a"),
+        ],
+    )
+    [made] = load_rules(place.rules_file)
+    held = backtest(place, made, DAY, DAY).held
+    assert sorted(held["event_id"]) == ["held", "unpriced"]
+    assert backtest(place, made.model_copy(update={"enforce": "warn"}), DAY, DAY).held.is_empty()
+    monkeypatch.setenv("METERHOUSE_HOME", str(place.home))
+    monkeypatch.setenv("METERHOUSE_RULES_FILE", str(place.rules_file))
+    days = ["--from", "2026-11-01", "--to", "2026-11-01"]
+    shown = CliRunner().invoke(app, ["alerts", "backtest", "dear", *days])
+    assert "would have held back at most 2 calls, which cost 2 USD" in shown.output
 
 
 def test_the_limit_that_would_have_fired_so_often_is_one_that_did(place):

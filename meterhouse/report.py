@@ -6,7 +6,7 @@ object for people. It reads the published file and the control database only, ne
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -19,6 +19,9 @@ from meterhouse.control.database import reading
 from meterhouse.control.tables import IncidentRow
 from meterhouse.errors import UsageError
 from meterhouse.events.schema import NOTES_OF_CONTROLS
+from meterhouse.pricing.opinions import disputed_costs
+from meterhouse.pricing.overrides_file import OverridesError
+from meterhouse.pricing.versions import current_book
 from meterhouse.published import published_marts
 from meterhouse.settings import Settings
 
@@ -166,6 +169,22 @@ def build_report(
         "connections": [one.as_json() for one in overview(settings, now)],
         "alerts": _alerts(settings),
     }
+
+
+def disputes(settings: Settings, report: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """What the calls of a report's days cost by the price book and by another one, where these disagree.
+
+    Returns:
+        See `disputed_costs`; None while the price overrides are wrong, and so no book is in force.
+    """
+    first, last = report["from"], report["to"]
+    if first is None or last is None:
+        return []
+    start, end = (datetime.combine(day, time(), UTC) for day in (first, last + timedelta(days=1)))
+    try:
+        return disputed_costs(settings, current_book(settings), start, end, datetime.now(UTC))
+    except OverridesError:
+        return None
 
 
 def usd(amount: Decimal) -> str:

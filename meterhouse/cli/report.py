@@ -13,7 +13,7 @@ from rich.text import Text
 from meterhouse.alerts.wording import group_text
 from meterhouse.cli.output import JsonFlag, errors_in_words, print_json
 from meterhouse.errors import UsageError
-from meterhouse.report import CAUSES, DIMENSIONS, build_report, usd
+from meterhouse.report import CAUSES, DIMENSIONS, build_report, disputes, usd
 from meterhouse.settings import Settings
 
 STATUS_COLOURS = {"connected": "green", "pending": "yellow", "disconnected": "red"}
@@ -50,10 +50,14 @@ def report(
     answer = build_report(
         Settings(), first_day and first_day.date(), last_day and last_day.date(), dimensions or ["provider"]
     )
+    disputed = disputes(Settings(), answer)
     if is_json:
-        print_json(answer)
-    else:
-        Console(highlight=False).print(rendered(answer, dimensions or ["provider"]))
+        print_json(answer | {"disputed_prices": disputed})
+        return
+    console = Console(highlight=False)
+    console.print(rendered(answer, dimensions or ["provider"]))
+    if disputed:
+        console.print(_disputes(disputed))
 
 
 def _write_page(path: Path, first_day: date | None, last_day: date | None) -> None:
@@ -134,6 +138,21 @@ def _connections(connections: list[dict[str, Any]]) -> Table:
     for one in connections:
         status = Text(one["status"], style=STATUS_COLOURS[one["status"]])
         table.add_row(Text(one["name"]), one["provider"], status, Text(one["reason"]))
+    return table
+
+
+def _disputes(disputed: list[dict[str, Any]]) -> Table:
+    table = Table(
+        *("provider", "model", "token type"),
+        title="Prices on which the books differ by more than 1 %: metered calls by each",
+        title_justify="left",
+        header_style="bold",
+    )
+    for column in ("price book", "other book", "difference"):
+        table.add_column(column, justify="right")
+    for row in disputed:
+        amounts = (usd(row[name]) for name in ("cost_usd", "other_cost_usd", "difference_usd"))
+        table.add_row(row["provider"], Text(row["model"]), row["token_type"], *amounts)
     return table
 
 

@@ -14,7 +14,7 @@ from meterhouse.console import marts
 from meterhouse.console.costs import Period, drawn_days, moved
 from meterhouse.console.health import trust_scores
 from meterhouse.console.render import STATIC, drawn, rendered
-from meterhouse.report import CAUSES, build_report
+from meterhouse.report import CAUSES, build_report, disputes
 from meterhouse.settings import Settings
 
 CAUSED_BY = ("customer", "product", "agent")
@@ -76,6 +76,7 @@ def cost_report(settings: Settings, first_day: date | None = None, last_day: dat
             name: build_report(settings, first_day, last_day, [name])["rows"][:_ROWS_SHOWN]
             for name in CAUSED_BY
         },
+        disputed=disputes(settings, report),
         accounts=_accounts(settings, period, now),
         **drawn_days(settings, period),
     )

@@ -45,6 +45,8 @@ PRICE_KEY = ["provider", "model", "tier", "region", "valid_from", "above_input_t
 _SHEET = ["provider", "model", "tier", "region", "valid_from", "valid_to", "price_version"]
 _PRICE_ENDING = "_unit_price_usd"
 _TOKEN_TYPES = [bucket.token_type for bucket in BUCKETS]
+_COUNTED = [bucket.token_type for bucket in BUCKETS if not bucket.field.endswith("_seconds")]
+"""Token types of whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,11 @@ def shaped(prices: pl.DataFrame, aliases: pl.DataFrame, overrides: Overrides | N
     typed = with_premiums(prices, read_premiums(SEEDS_FOLDER))
     if overrides is not None:
         typed, aliases = with_overrides(typed, aliases, overrides)
+    return for_look_up(typed, aliases)
+
+
+def for_look_up(typed: pl.DataFrame, aliases: pl.DataFrame) -> PriceBook:
+    """The book of prices (`PRICE_SCHEMA`) to which nothing is to be added, and aliases."""
     sheets = typed.select(_SHEET).unique().sort("valid_from", *_SHEET[:4]).with_row_index("sheet")
     return PriceBook(typed, sheets, _price_lists(typed.join(sheets, on=_SHEET)), aliases)
 
@@ -183,4 +190,11 @@ def _price_lists(priced: pl.DataFrame) -> pl.DataFrame:
         .sort("above_input_tokens", "sheet")
     )
     missing = [name for name in map(price_column, _TOKEN_TYPES) if name not in wide.columns]
-    return wide.with_columns(pl.lit(None, UNIT_PRICE).alias(name) for name in missing)
+    whole = wide.with_columns(pl.lit(None, UNIT_PRICE).alias(name) for name in missing)
+    return whole.with_columns(_narrowed(whole[name]) for name in map(price_column, _COUNTED))
+
+
+def _narrowed(prices: pl.Series) -> pl.Series:
+    """Prices at the places that costs have, where all of them are exact at these: such costs need no rounding."""
+    narrow = prices.cast(pl.Decimal(38, 12))
+    return narrow if narrow.cast(UNIT_PRICE).equals(prices) else prices

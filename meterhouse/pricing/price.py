@@ -11,13 +11,12 @@ Statuses:
     price: no sheet for model, tier and time, or a bucket the sheet leaves out.
 """
 
-from decimal import Decimal
-
 import polars as pl
 
-from meterhouse.events.schema import BUCKETS, NOTES_OF_CONTROLS, PRICING_FIELDS
+from meterhouse.events.schema import BUCKETS, NOTES_OF_CONTROLS, PRICING_FIELDS, Bucket
 from meterhouse.pricing.book import PriceBook, price_column
 from meterhouse.pricing.models import GOVERNMENT, region, with_canonical_model
+from meterhouse.pricing.overrides import BASE
 
 COST = pl.Decimal(38, 12)
 INPUT_FIELDS = tuple(
@@ -25,7 +24,9 @@ INPUT_FIELDS = tuple(
 )
 """Buckets whose sum is held against a context threshold."""
 
-_NAMED = ("provider", "canonical_model", "model", "region")
+_NAMED = ("provider", "response_model", "model", "region", "service_tier", "is_batch")
+"""What a call says of its price, but when it was made and how much it took."""
+_NO_END = 2**63 - 1
 _UNCALLED = ("error", *NOTES_OF_CONTROLS)
 
 
@@ -41,20 +42,22 @@ def price_events(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
         to 12 places; NULL where the quantity is), `cost_usd`, `cost_status` and `price_version`.
     """
     known = [name for name in events.columns if name not in {field.name for field in PRICING_FIELDS}]
-    named = with_canonical_model(
-        events.select(known).with_columns(raw_model=pl.coalesce("response_model", "model")), book.aliases
+    listed = with_sheets(events.select(known), book)
+    said = [bucket for bucket in BUCKETS if listed[bucket.field].null_count() < listed.height]
+    listed = listed.with_columns(
+        _bucket_cost(bucket, listed.schema[price_column(bucket.token_type)])
+        if bucket in said
+        else pl.lit(None, COST).alias(bucket.cost_field)
+        for bucket in BUCKETS
     )
-    listed = with_sheets(named, book).with_columns(
-        _bucket_cost(bucket.field, bucket.token_type) for bucket in BUCKETS
-    )
-    costs = [bucket.cost_field for bucket in BUCKETS]
+    costs = [bucket.cost_field for bucket in said]
     is_priced = pl.col("cost_status") == "priced"
     return (
         listed.with_columns(cost_status=_status())
         .with_columns(pl.when(is_priced).then(pl.col(name)).alias(name) for name in [*costs, "price_version"])
         .with_columns(
             cost_usd=pl.when(is_priced)
-            .then(pl.sum_horizontal(costs))
+            .then(pl.sum_horizontal(costs) if costs else None)
             .when(pl.col("cost_status") == "client_reported")
             .then(pl.col("client_cost_usd"))
             .cast(COST)
@@ -64,60 +67,82 @@ def price_events(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
 
 
 def with_sheets(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Add the sheet in force at the start of the call, and its price list for the input tokens.
+    """Add the canonical model, the sheet in force at the start of the call, and its price list for the input tokens.
 
-    Calls of one name, tier and region are looked up once, and what is looked up for each call is a few numbers.
+    What calls have in common is looked up once; for each call alone it is only chosen among a few price lists.
 
     Args:
-        events: with `canonical_model`, and what `price_events` needs.
+        events: what `price_events` needs.
         book: the price book.
 
     Returns:
-        The rows in their order with `sheet`, `price_version`, and one unit price column per token type; NULL where
-        there is no price.
+        The rows in their order with `canonical_model`, `sheet`, `price_version`, and one unit price column per token
+        type; NULL where there is no price.
     """
+    calls = events.select(*_NAMED, "started_at", input_total=_input_total())
+    names = _names(calls, book)
+    named = (
+        calls.join(
+            names.select(*_NAMED, "name"), on=_NAMED, how="left", nulls_equal=True, maintain_order="left"
+        )
+        .select("name", "started_at", "input_total")
+        .with_row_index("position")
+    )
+    lists = book.price_lists.with_row_index("price_list")
+    found = named.join(_lists_of(_sheets_of(names, book), lists), on="name").filter(
+        pl.col("started_at") >= pl.col("valid_from"),
+        pl.col("started_at") < pl.col("valid_to"),
+        pl.col("input_total") > pl.col("above_input_tokens"),
+        pl.col("input_total") <= pl.col("up_to_input_tokens"),
+    )
+    chosen = named.select("position").join(
+        found.select("position", "sheet", "price_version", "price_list"),
+        on="position",
+        how="left",
+        maintain_order="left",
+    )
+    prices = lists.drop("price_list", "sheet", "above_input_tokens")
+    return events.with_columns(
+        names.select(pl.col("canonical_model").gather(named["name"])).to_series(),
+        chosen["sheet"],
+        chosen["price_version"],
+        *prices.select(pl.all().gather(chosen["price_list"])),
+    )
+
+
+def _names(calls: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Each way in which calls name what they are priced by, once: `name`, `_NAMED`, `canonical_model` and `tier`."""
     tier = (
         pl.when(pl.col("is_batch"))
         .then(pl.lit("batch"))
         .otherwise(pl.col("service_tier").fill_null("standard"))
     )
-    calls = events.select(*_NAMED, "started_at", tier=tier, input_total=_input_total()).with_row_index(
-        "position"
+    names = calls.select(_NAMED).unique()
+    return with_canonical_model(
+        names.with_columns(tier=tier, raw_model=pl.coalesce("response_model", "model")), book.aliases
+    ).with_row_index("name")
+
+
+def _lists_of(sheets: pl.DataFrame, lists: pl.DataFrame) -> pl.DataFrame:
+    """The price lists of each name's sheets, no two of them for one moment and one number of input tokens.
+
+    A sheet that says nothing of few input tokens has an empty list for them.
+    """
+    until_next = sheets.with_columns(
+        pl.min_horizontal("valid_to", pl.col("valid_from").shift(-1).over("name")).alias("valid_to")
     )
-    names = calls.select(*_NAMED, "tier").unique().with_row_index("name")
-    dated = (
-        calls.join(names, on=[*_NAMED, "tier"], how="left", nulls_equal=True)
-        .select("position", "name", "started_at", "input_total")
-        .sort("started_at")
-        .join_asof(
-            _sheets_of(names, book),
-            left_on="started_at",
-            right_on="valid_from",
-            by="name",
-            check_sortedness=False,
-        )
-        .filter(pl.col("started_at") < pl.col("valid_to"))
-    )
-    lists = book.price_lists.with_row_index("price_list")
-    found = dated.sort("input_total").join_asof(
-        lists.select("sheet", "above_input_tokens", "price_list"),
-        left_on="input_total",
-        right_on="above_input_tokens",
-        by="sheet",
-        allow_exact_matches=False,
-        check_sortedness=False,
-    )
-    priced = (
-        calls.select("position")
-        .join(
-            found.select("position", "sheet", "price_version", "price_list"),
-            on="position",
-            how="left",
-            maintain_order="left",
-        )
-        .join(lists.drop("sheet", "above_input_tokens"), on="price_list", how="left", maintain_order="left")
-    )
-    return events.hstack(priced.drop("position", "price_list"))
+    bases = lists.filter(pl.col("above_input_tokens") == BASE)
+    whole = pl.concat(
+        [
+            lists.select("sheet", "above_input_tokens", "price_list"),
+            sheets.select("sheet")
+            .unique()
+            .join(bases, on="sheet", how="anti")
+            .select("sheet", above_input_tokens=pl.lit(BASE, pl.Int64), price_list=pl.lit(None, pl.UInt32)),
+        ]
+    ).sort("above_input_tokens")
+    up_to = pl.col("above_input_tokens").shift(-1).over("sheet").fill_null(_NO_END)
+    return until_next.join(whole.with_columns(up_to_input_tokens=up_to), on="sheet")
 
 
 def _input_total() -> pl.Expr:
@@ -148,11 +173,12 @@ def _sheets_of(names: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     return pl.concat([of_region.select(columns), of_everywhere.select(columns)]).sort("valid_from")
 
 
-def _bucket_cost(field: str, token_type: str) -> pl.Expr:
-    quantity = pl.col(field).cast(pl.Decimal(38, 6 if field.endswith("_seconds") else 0))
-    rounded = (quantity * pl.col(price_column(token_type))).round(12, mode="half_away_from_zero").cast(COST)
-    is_zero = quantity == pl.lit(Decimal(0))
-    return pl.when(is_zero).then(pl.lit(0, COST)).otherwise(rounded).alias(f"{token_type}_cost_usd")
+def _bucket_cost(bucket: Bucket, price_type: pl.DataType) -> pl.Expr:
+    quantity = pl.col(bucket.field).cast(pl.Decimal(38, 6 if bucket.field.endswith("_seconds") else 0))
+    cost = quantity * pl.col(price_column(bucket.token_type))
+    exact = cost if price_type == COST else cost.round(12, mode="half_away_from_zero").cast(COST)
+    is_zero = pl.col(bucket.field) == 0
+    return pl.when(is_zero).then(pl.lit(0, COST)).otherwise(exact).alias(bucket.cost_field)
 
 
 def _status() -> pl.Expr:

@@ -98,9 +98,7 @@ def _call(line: str, position: str, now: datetime) -> _Call:
 
 def _priced(reading: FileReading, book: PriceBook) -> Iterator[tuple[int, dict[str, Any]]]:
     events = price_events(pl.DataFrame(reading.events), book)
-    prices = with_sheets(
-        events.with_columns(raw_model=pl.coalesce("response_model", "model")).drop("price_version"), book
-    )
+    prices = with_sheets(events, book)
     unit_prices = prices.select(price_column(bucket.token_type) for bucket in BUCKETS)
     for event, prices_of_event in zip(
         events.iter_rows(named=True), unit_prices.iter_rows(named=True), strict=True

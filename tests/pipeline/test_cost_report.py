@@ -1,5 +1,6 @@
 """`meterhouse report --html`: one page that says what the report says, and loads nothing."""
 
+import json
 import re
 from datetime import timedelta
 from decimal import Decimal
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from meterhouse.report import build_report, usd
+from meterhouse.report import build_report, disputes, usd
 from meterhouse.settings import Settings
 from tests.killing import run
 
@@ -94,6 +95,25 @@ def test_movers_and_unit_costs_are_those_of_the_bill(built: Settings, tmp_path: 
                 [provider, model],
             ).fetchall()
         assert (tokens, price) == (f"{int(found[1]):,}", usd(found[0] * 1_000_000 / found[1]))
+
+
+def test_what_price_books_differ_on_is_told_in_money_by_report_and_page(
+    built: Settings, tmp_path: Path
+) -> None:
+    with duckdb.connect(built.published_path) as marts:
+        marts.execute(
+            "update marts.fct_transactions set provider = 'aws_bedrock', model = 'gpt-5.5',"
+            " requested_model = 'gpt-5.5', served_model = null, tier = 'standard', region = null where provider = 'openai'"
+        )
+    rows = disputes(built, build_report(built))
+    assert rows
+    assert {row["model"] for row in rows} == {"gpt-5.5"}
+    shown = page_of(built, tmp_path).tables["Prices on which the books differ"][1:]
+    assert [row[2:5] for row in shown] == [
+        [row["token_type"], usd(row["cost_usd"]), usd(row["other_cost_usd"])] for row in rows
+    ]
+    told = json.loads(run(["report", "--json"], built).stdout)["disputed_prices"]
+    assert [Decimal(row["difference_usd"]) for row in told] == [row["difference_usd"] for row in rows]
 
 
 def test_the_page_loads_nothing_and_runs_nothing(built: Settings, tmp_path: Path) -> None:

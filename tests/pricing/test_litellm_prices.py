@@ -13,7 +13,7 @@ from meterhouse.cli.main import app
 from meterhouse.doctor import examine
 from meterhouse.pricing import import_litellm_prices
 from meterhouse.pricing.book import SEEDS_FOLDER, load_price_book
-from meterhouse.pricing.opinions import disputed_prices
+from meterhouse.pricing.opinions import disputed_costs, disputed_prices
 from meterhouse.pricing.quote import quotes
 from meterhouse.pricing.seeds import PRICE_COLUMNS
 from meterhouse.pricing.versions import current_book
@@ -122,21 +122,42 @@ def test_the_books_disagreements_are_told_and_the_first_book_counts(wheel, tmp_p
     assert CliRunner().invoke(app, ["prices", "diff", "--books", str(broken)]).exit_code == 2
 
 
+USED = {"input": 5, "output": 7}
+"""Tokens of the call at a disputed price, by token type."""
+
+
 def test_prices_in_use_that_another_book_sees_otherwise_are_told_by_the_doctor(tmp_path):
     settings = Settings(home=tmp_path / "home", price_overrides_file=tmp_path / "overrides.yaml")
     settings.price_overrides_file.write_text("")
     now = datetime.now(UTC)
     call = {"provider": "aws_bedrock", "model": "gpt-5.5", "started_at": now - timedelta(hours=1)}
-    publish(settings, [call | {"input_tokens": 5}, call | {"model": "nova-pro", "input_tokens": 5}])
+    publish(
+        settings,
+        [
+            call | {f"{name}_tokens": n for name, n in USED.items()},
+            call | {"model": "nova-pro", "input_tokens": 5},
+        ],
+    )
     rows = disputed_prices(settings, current_book(settings), now - timedelta(days=1), now)
     assert {row["model"] for row in rows} == {"gpt-5.5"}
     for row in rows:
         assert abs(row["other_unit_price_usd"] / row["unit_price_usd"] - 1) > Decimal("0.01")
         assert (row["source"], row["other_source"][:7]) == ("genai-prices", "litellm")
     [told] = [one for one in examine(settings, now) if "Another price book" in one.message]
+    prices = {row["token_type"]: row for row in rows}
+    for cost in disputed_costs(settings, current_book(settings), now - timedelta(days=1), now, now):
+        price = prices.pop(cost["token_type"])
+        assert (cost["model"], cost["cost_usd"]) == (
+            "gpt-5.5",
+            USED[cost["token_type"]] * price["unit_price_usd"],
+        )
+        assert cost["other_cost_usd"] == USED[cost["token_type"]] * price["other_unit_price_usd"]
+        assert cost["difference_usd"] == cost["other_cost_usd"] - cost["cost_usd"]
+    assert prices.keys() & USED.keys() == set(), "each disputed price that a call used means money"
     assert f"sees {len(rows)} prices in use more than 1 % off: aws_bedrock gpt-5.5." in told.message
     types = ", ".join(f"{row['token_type']}: 1" for row in rows)
     settings.price_overrides_file.write_text(
         f"prices: [{{provider: aws_bedrock, model: gpt-5.5, usd_per_million: {{{types}}}}}]"
     )
     assert disputed_prices(settings, current_book(settings), now - timedelta(days=1), now) == []
+    assert disputed_costs(settings, current_book(settings), now - timedelta(days=1), now, now) == []

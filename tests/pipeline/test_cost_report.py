@@ -103,7 +103,8 @@ def test_what_price_books_differ_on_is_told_in_money_by_report_and_page(
     with duckdb.connect(built.published_path) as marts:
         marts.execute(
             "update marts.fct_transactions set provider = 'aws_bedrock', model = 'gpt-5.5',"
-            " requested_model = 'gpt-5.5', served_model = null, tier = 'standard', region = null where provider = 'openai'"
+            " requested_model = 'gpt-5.5', served_model = null, tier = 'standard', region = null"
+            " where provider = 'openai'"
         )
     rows = disputes(built, build_report(built))
     assert rows

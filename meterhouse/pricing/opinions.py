@@ -136,7 +136,9 @@ def _costs(priced: pl.DataFrame, name: str) -> pl.DataFrame:
     return (
         priced.select("provider", pl.col("canonical_model").alias("model"), *costs)
         .rename(costs)
-        .unpivot(costs.values(), index=["provider", "model"], variable_name="token_type", value_name=name)
+        .unpivot(
+            list(costs.values()), index=["provider", "model"], variable_name="token_type", value_name=name
+        )
         .group_by("provider", "model", "token_type")
         .agg(pl.col(name).sum().cast(COST))
     )

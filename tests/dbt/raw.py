@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import count
@@ -20,7 +21,8 @@ from dbt.contracts.graph.manifest import Manifest
 from dlt_sources.registry import PROVIDERS
 from meterhouse.events.kinds import RecordKind
 from meterhouse.events.schema import REJECT_SCHEMA, WAREHOUSE_SCHEMA
-from meterhouse.settings import PROJECT_ROOT
+from meterhouse.settings import PROJECT_ROOT, Settings
+from meterhouse.warehouse.dbt import idle_left_out
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 SQL_TYPES = {
@@ -96,8 +98,17 @@ def dbt(path: Path, *arguments: str) -> list[str]:
     return [result.node.name for result in done.result.results if result.status in ("error", "fail", "warn")]
 
 
-def create(path: Path, providers: tuple[str, ...] = ("openai", "anthropic")) -> None:
-    """Empty raw tables with the columns the sources declare."""
+def build(path: Path) -> list[str]:
+    """Builds the whole project as the product does; names of the nodes that failed or warned, in order."""
+    return dbt(path, "build", *idle_left_out(path))
+
+
+def create(
+    path: Path, providers: tuple[str, ...] = ("openai", "anthropic"), empty_home: Path | None = None
+) -> None:
+    """Empty raw tables with the columns the sources declare; with a home, beside the empty marts of its warehouse."""
+    if empty_home is not None:
+        shutil.copyfile(Settings(home=empty_home).warehouse_path, path)
     with connect(path) as connection:
         for name in providers:
             provider = PROVIDERS[name]
@@ -122,13 +133,13 @@ def create(path: Path, providers: tuple[str, ...] = ("openai", "anthropic")) -> 
                 f"create table {schema}.pulled_days (connection_id varchar, report varchar, day date,"
                 " content_hash varchar, row_count bigint, pull_id varchar, observed_at timestamptz)"
             )
-        connection.execute("create schema raw_metering")
+        connection.execute("create schema if not exists raw_metering")
         events, rejects = WAREHOUSE_SCHEMA.empty_table(), REJECT_SCHEMA.empty_table()  # noqa: F841
-        connection.execute("create table raw_metering.events as from events")
-        connection.execute("create table raw_metering.rejected_events as from rejects")
-        connection.execute("create schema raw_control")
+        connection.execute("create or replace table raw_metering.events as from events")
+        connection.execute("create or replace table raw_metering.rejected_events as from rejects")
+        connection.execute("create schema if not exists raw_control")
         connection.execute(
-            "create table raw_control.connections (connection_id varchar, name varchar, provider varchar,"
+            "create or replace table raw_control.connections (connection_id varchar, name varchar, provider varchar,"
             " account_id varchar, account_name varchar, status varchar, reason varchar, next_step varchar,"
             " last_data_at timestamptz, last_sync_at timestamptz, created_at timestamptz)"
         )

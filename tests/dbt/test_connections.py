@@ -10,9 +10,9 @@ DAY = date(2026, 10, 1)
 
 
 @pytest.fixture(scope="module")
-def matches(tmp_path_factory):
+def matches(tmp_path_factory, empty_home):
     path = tmp_path_factory.mktemp("connections") / "warehouse.duckdb"
-    raw.create(path)
+    raw.create(path, empty_home=empty_home)
     raw.add_connections(path, "c-openai", "c-openai-2", "c-anthropic")
     usage = {"input_tokens": 1, "output_tokens": 1, "num_model_requests": 1, "model": "gpt-4o"}
     raw.pull(
@@ -58,7 +58,7 @@ def matches(tmp_path_factory):
         for line, (name, carried) in enumerate(cases.items())
     ]
     raw.load_events(path, events, 1)
-    assert raw.dbt(path, "build") == []
+    assert raw.build(path) == []
     return path, {
         row["event_id"]: (row["connection_id"], row["connection_match"])
         for row in raw.rows(path, "select * from marts.fct_transactions")

@@ -60,10 +60,10 @@ SKUS = {
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory):
+def warehouse(tmp_path_factory, empty_home):
     """Days of all tests, built once."""
     path = tmp_path_factory.mktemp("google") / "warehouse.duckdb"
-    raw.create(path, ("google",))
+    raw.create(path, ("google",), empty_home)
     raw.add_connections(path, CONNECTION)
     for day, lines in BILLS.items():
         raw.pull(path, CONNECTION, "costs", day, lines)
@@ -71,7 +71,7 @@ def warehouse(tmp_path_factory):
     restated = [line("1"), line("2", cost_type="adjustment")]
     raw.pull(path, CONNECTION, "costs", RESTATED, restated, raw.after(RESTATED, 72))
     raw.load_events(path, METERED, 1)
-    assert raw.dbt(path, "build") == []
+    assert raw.build(path) == []
     return path
 
 

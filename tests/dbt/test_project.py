@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +15,8 @@ from dlt_sources.registry import PROVIDERS
 from meterhouse import marts_page
 from meterhouse.events.kinds import KINDS
 from meterhouse.events.schema import BUCKETS, REJECT_SCHEMA
+from meterhouse.settings import Settings
+from meterhouse.warehouse.dbt import target_path
 from tests.dbt import raw
 
 MODELS = sorted((raw.PROJECT / "models").rglob("*.sql"))
@@ -26,17 +29,16 @@ WRITTEN_BY_DBT = {
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory):
+def empty(empty_home, tmp_path_factory):
     """A warehouse nothing was ever loaded into, built."""
     path = tmp_path_factory.mktemp("empty") / "warehouse.duckdb"
-    assert raw.dbt(path, "build") == []
+    shutil.copyfile(Settings(home=empty_home).warehouse_path, path)
     return path
 
 
 @pytest.fixture(scope="module")
-def manifest(empty):
-    with (empty.parent / "dbt/manifest.json").open() as file:
-        return json.load(file)
+def manifest(empty_home):
+    return json.loads((target_path(Settings(home=empty_home)) / "manifest.json").read_text())
 
 
 def test_marts_stand_empty_before_anything_is_connected(empty):

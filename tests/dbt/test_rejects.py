@@ -70,9 +70,9 @@ ANSWER = {
 
 
 @pytest.fixture(scope="module")
-def rejects(tmp_path_factory):
+def rejects(tmp_path_factory, empty_home):
     path = tmp_path_factory.mktemp("rejects") / "warehouse.duckdb"
-    raw.create(path, providers=())
+    raw.create(path, (), empty_home)
     raw.load_events(path, [event("e1", 0), event("e2", 0, line=2), event("e3", 0, line=3)], 1)
     raw.load_rejects(path, [reject("f1", 4), reject("f1", 5), reject("f9", None)], 1)
     raw.load_events(path, [event("e1", 9, body="b", received=5, file="f2")], 2)
@@ -85,7 +85,7 @@ def rejects(tmp_path_factory):
     raw.load_kind(path, OUTCOMES, ACHIEVED, 4)
     raw.load_kind(path, OUTCOMES, ACHIEVED[:1], 5)
     raw.load_kind(path, PROMPTS, [ANSWER, {**ANSWER, "file_line": 2, "output_text": "later"}], 4)
-    assert raw.dbt(path, "build") == []
+    assert raw.build(path) == []
     return path, {
         (row["file_url"], row["file_line"]): row
         for row in raw.rows(path, "select * from marts.rejected_events")

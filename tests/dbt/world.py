@@ -165,8 +165,8 @@ class World:
             found["metadata"] = json.dumps(metadata[number % 4])
         return found
 
-    def write(self, path: Path) -> None:
-        raw.create(path)
+    def write(self, path: Path, empty_home: Path) -> None:
+        raw.create(path, empty_home=empty_home)
         raw.add_connections(path, "c-openai", "c-anthropic")
         contents = defaultdict(list)
         for charge in self.charges:

@@ -56,12 +56,12 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def landed_home(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Connections added and checked, every event in the landing zone; nothing pulled, loaded or built."""
-    settings = Settings(home=tmp_path_factory.mktemp("landed") / "home")
+def landed_home(sandbox: Sandbox, empty_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Connections added and checked, every event in the landing zone; nothing pulled or loaded, empty marts."""
+    settings = copied(empty_home, tmp_path_factory.mktemp("landed"))
     for access in sandbox.accesses:
         registry.add(settings, access.provider, access.account, access.values)
-    (settings.home_path / "landing").mkdir()
+    (settings.home_path / "landing").mkdir(exist_ok=True)
     meterhouse_sdk.configure(landing_url=settings.landing_zone_url, max_pending=20_000, batch_size=2_000)
     for event in [*sandbox.world.events, *sandbox.world.runaway_events]:
         meterhouse_sdk.meter(**event)
@@ -80,11 +80,16 @@ def built_home(landed_home: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture
-def landed(landed_home: Path, built_home: Path, tmp_path: Path) -> Settings:
-    """A landed home with dbt's parsed project beside it, which only saves time."""
-    settings = copied(landed_home, tmp_path)
-    shutil.copytree(built_home / "dbt", settings.home_path / "dbt")
-    return settings
+def landed(landed_home: Path, tmp_path: Path) -> Settings:
+    return copied(landed_home, tmp_path)
+
+
+@pytest.fixture
+def landed_bare(landed: Settings) -> Settings:
+    """A landed home that has neither warehouse nor marts yet."""
+    landed.warehouse_path.unlink()
+    landed.published_path.unlink()
+    return landed
 
 
 @pytest.fixture

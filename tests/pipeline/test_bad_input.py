@@ -16,6 +16,7 @@ from meterhouse.settings import Settings
 from sandbox.faults import EndlessPaging
 from sandbox.server import Sandbox
 from tests.killing import run
+from tests.pipeline.conftest import copied
 
 NOW = datetime.now(UTC)
 GOOD = {
@@ -52,7 +53,8 @@ def land(settings: Settings, name: str, content: bytes) -> None:
     write_file(open_landing_zone(settings), f"{folder}/{name}", content)
 
 
-def test_bad_lines_are_kept_with_a_reason_and_cost_no_other_line(settings: Settings) -> None:
+def test_bad_lines_are_kept_with_a_reason_and_cost_no_other_line(empty_home: Path, tmp_path: Path) -> None:
+    settings = copied(empty_home, tmp_path).model_copy(update={"settle_seconds": 0})
     good = [json.dumps({**GOOD, "event_id": f"good-{number}"}) for number in range(5)]
     unknown = json.dumps({**GOOD, "event_id": "unknown-model", "model": "gpt-99-imaginary"})
     land(settings, "mixed.jsonl", "\n".join([*good, *BAD_LINES.values(), unknown]).encode())

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from meterhouse.settings import Settings
-from tests.killing import killed_at, run
+from meterhouse.cli.main import app
+from meterhouse.settings import Settings, child_environment
+from tests.killing import killed_at
 from tests.pipeline.conftest import copied
 from tests.pipeline.marts import Rows, contents
 
@@ -31,7 +33,7 @@ BUILD_KILLS = {
     ),
     "between load and ledger": ("meterhouse.events.ledger:record", "before", 1),
     "early in dbt": ("dbt.adapters.sql.connections:SQLConnectionManager.add_query", "before", 40),
-    "late in dbt": ("dbt.adapters.sql.connections:SQLConnectionManager.add_query", "after", 160),
+    "late in dbt": ("dbt.adapters.sql.connections:SQLConnectionManager.add_query", "after", 120),
     "before the published file takes its name": ("meterhouse.warehouse.publish:os.replace", "before", 1),
 }
 
@@ -43,8 +45,8 @@ def undisturbed(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> R
 
 def rerun(settings: Settings, *commands: str) -> None:
     for command in commands:
-        outcome = run([command], settings)
-        assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+        outcome = CliRunner().invoke(app, [command], env=child_environment(settings))
+        assert outcome.exit_code == 0, outcome.output
 
 
 @pytest.mark.parametrize("kill", SYNC_KILLS)
@@ -55,6 +57,17 @@ def test_a_sync_killed_and_run_again_gives_the_same_marts(
     killed_at(step, ["sync"], landed, when, call)
     rerun(landed, "sync", "build")
     assert contents(landed) == undisturbed
+
+
+def test_a_first_build_killed_and_run_again_gives_the_same_marts(
+    landed_bare: Settings, undisturbed: Rows
+) -> None:
+    rerun(landed_bare, "sync")
+    killed_at(
+        "dbt.adapters.sql.connections:SQLConnectionManager.add_query", ["build"], landed_bare, "after", 160
+    )
+    rerun(landed_bare, "build")
+    assert contents(landed_bare) == undisturbed
 
 
 @pytest.mark.parametrize("kill", BUILD_KILLS)

@@ -1,4 +1,4 @@
-"""What all tests share: names that are the same in every process, and the home from which tests that build marts start."""
+"""What all tests share: names that are the same in every process, and the home where tests that build marts start."""
 
 from pathlib import Path
 

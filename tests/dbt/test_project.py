@@ -50,7 +50,7 @@ def test_marts_stand_empty_before_anything_is_connected(empty):
     ]
     counts = {name: raw.rows(empty, f"select count(*) as n from marts.{name}")[0]["n"] for name in tables}
     assert counts.keys() == {path.stem for path in MODELS if path.parent.name == "marts"}
-    assert {name for name, n in counts.items() if n} == {"dim_day", "dim_model", "dim_provider"}
+    assert {name for name, n in counts.items() if n} == {"dim_day", "dim_model", "dim_price", "dim_provider"}
 
 
 def test_the_project_parses_in_a_bare_environment(tmp_path):

@@ -141,7 +141,9 @@ def test_a_customer_beyond_its_budget_is_blocked_before_the_provider_and_free_wh
     assert (error.value, error.limit) == (Decimal("10.000000000001"), Decimal(10))
     assert error.resets_at > datetime.now(UTC)
     assert error.resets_at.day == 1
-    assert "customer-budget: total cost of customer acme is 10.000000000001 USD, limit > 10 USD" in str(error)
+    assert "customer-budget: total cost of customer acme came to 10.000000000001 USD, limit > 10 USD" in str(
+        error
+    )
 
     [first, second] = notes(place)
     assert (first["outcome"], first["cost_usd"], first["cost_status"]) == ("blocked", None, "skipped")
@@ -175,7 +177,8 @@ def test_a_shadow_is_recorded_beside_the_call_and_a_warning_logged_once(place, g
         ("would_block", None, "skipped")
     ] * 2
     assert (
-        caplog.text.count("A cost control warns: customer-budget: total cost of customer acme is 6 USD") == 1
+        caplog.text.count("A cost control warns: customer-budget: total cost of customer acme came to 6 USD")
+        == 1
     )
 
 

@@ -63,10 +63,8 @@ class Hold:
             if self.resets_at
             else "until enough calls have left the window"
         )
-        return (
-            f"{self.rule}: {self.metric} of {who} is {self.value}{unit}, limit {self.comparison} {self.limit}{unit}, "
-            f"window {self.window}; {until}"
-        )
+        limit = f"limit {self.comparison} {self.limit}{unit}, window {self.window}"
+        return f"{self.rule}: {self.metric} of {who} came to {self.value}{unit}, {limit}; {until}"
 
 
 @dataclass(frozen=True)

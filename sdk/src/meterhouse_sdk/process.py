@@ -177,6 +177,12 @@ def controls() -> Controls:
     return _process.controls or _controls_of(settings())
 
 
+def expect_calls() -> None:
+    """Ask for controls ahead of the first call, where the settings are made already: it does not make them."""
+    if _process.config is not None:
+        controls().start()
+
+
 def sender() -> Sender:
     """The sender of this process; made on first use."""
     existing = _process.sender

@@ -57,7 +57,7 @@ def wrap(client: Client, *, provider: Optional[str] = None) -> Client:
     with trouble.kept_from_caller("wrapping a client"):
         if _MARK not in vars(client):
             _hook(client, provider)
-            process.controls().start()
+            process.expect_calls()
     return client
 
 

@@ -5,8 +5,11 @@ What belongs here: checks of what a user typed that every provider wants. What d
 
 import re
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr
+
+from dlt_sources.addresses import is_forbidden
 
 
 def _one_word(secret: SecretStr) -> SecretStr:
@@ -20,9 +23,11 @@ def _one_word(secret: SecretStr) -> SecretStr:
 
 
 def http_url(url: str) -> str:
-    """The address without a slash at its end; anything but a plain http or https one is refused."""
+    """The address without a slash at its end; anything but a plain http or https one of a provider is refused."""
     if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", url):
         raise ValueError("a base URL looks like https://api.example.com/v1, with no user, query or fragment")
+    if is_forbidden(urlsplit(url).hostname or ""):
+        raise ValueError("a cloud's metadata service is no provider; enter the provider's own address")
     return url.rstrip("/")
 
 

@@ -31,6 +31,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from dlt_sources.addresses import GuardedAdapter
 from dlt_sources.contract import ProviderError
 from dlt_sources.errors import Api, broken_contract, http_failure, is_rate_limited, scrubber
 from dlt_sources.spending import count_request
@@ -75,6 +76,8 @@ class PatientSession(Session):
     def __init__(self, api: Api, secret: str, patience: Patience, status_field: str | None = None) -> None:
         super().__init__(timeout=patience.timeout, raise_for_status=False)
         self.headers["User-Agent"] = USER_AGENT
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, GuardedAdapter())
         self._api = api
         self._scrub = scrubber(secret)
         self._patience = patience

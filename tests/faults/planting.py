@@ -388,7 +388,7 @@ def small_files(planter: Planter) -> None:
 
 
 KILLED = (1, 2, 3, 4, 5)
-SMALL_FILES = 1_000
+SMALL_FILES = 100
 PLANTERS: dict[int, Callable[[Planter], None]] = {
     **dict.fromkeys(KILLED, killed_load),
     9: delivered_twice,

@@ -24,6 +24,8 @@ FORMATS = {
 }
 """How a file of each suffix is written. Times are UTC; money is decimal text or DECIMAL, never a float."""
 
+_FORMULA = r"^[=+\-@\t\r]"
+_NUMBER = r"^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 _ROWS = "from marts.focus_costs where cast(ChargePeriodStart as date) between $first and $last"
 _LEFT_OUT = """
     select
@@ -89,7 +91,17 @@ def export_focus(
 
 
 def _write(marts: duckdb.DuckDBPyConnection, fresh: Path, options: str, period: dict[str, date]) -> None:
-    names = [column[0] for column in marts.execute("describe marts.focus_costs").fetchall()]
-    ordered = ", ".join(sorted(names, key=lambda name: (name.startswith("x_"), name)))
+    columns = [column[:2] for column in marts.execute("describe marts.focus_costs").fetchall()]
+    columns.sort(key=lambda column: (column[0].startswith("x_"), column[0]))
+    is_csv = options == FORMATS[".csv"]
+    ordered = ", ".join(
+        _not_run(name) if is_csv and sql_type == "VARCHAR" else name for name, sql_type in columns
+    )
     rows = f"select {ordered} {_ROWS} order by ChargePeriodStart, x_ConnectionId, x_ChargeId"
     marts.execute(f"copy ({rows}) to '{quoted(fresh)}' ({options})", period)
+
+
+def _not_run(name: str) -> str:
+    """SQL for a text column: a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    is_formula = f"regexp_matches({name}, '{_FORMULA}') and not regexp_matches({name}, '{_NUMBER}')"
+    return f"case when {is_formula} then chr(39) || {name} else {name} end as {name}"

@@ -8,6 +8,10 @@ from filelock import FileLock
 from meterhouse.refresh import build
 from meterhouse.settings import Settings
 
+from hypothesis import settings
+
+settings.register_profile("faults", max_examples=1_000)
+
 
 def pytest_make_parametrize_id(config, val, argname):
     """Bytes are named after their argument: they may hold the time at which they were packed."""

@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from dlt_sources.contract import Fault, ProviderError
 from dlt_sources.file.mapping import Mapping
 
+MOST_UNPACKED_BYTES = 2**30
+"""What a packed file may hold at most: a small one may say that it holds more than any machine has."""
 _MEND_FILE = "Write the file again, whole; nothing of this pull was recorded."
 
 
@@ -43,7 +45,7 @@ def read_records(name: str, content: bytes, mapping: Mapping) -> Records:
 
 def _csv(name: str, content: bytes, mapping: Mapping) -> Records:
     try:
-        raw = gzip.decompress(content) if name.lower().endswith(".gz") else content
+        raw = _gunzipped(name, content) if name.lower().endswith(".gz") else content
         text = raw.decode(mapping.encoding)
     except (OSError, EOFError, zlib.error) as error:
         raise _broken(name, f"it is no whole gzip file ({type(error).__name__})") from None
@@ -65,6 +67,24 @@ def _csv(name: str, content: bytes, mapping: Mapping) -> Records:
         raise _broken(name, "it has no header")
     columns = tuple(column.strip() for column in header)
     return Records(columns, _csv_records(name, columns, rows))
+
+
+def _gunzipped(name: str, content: bytes) -> bytes:
+    """The content without gzip.
+
+    Raises:
+        ProviderError: it is too large.
+        OSError, EOFError, zlib.error: it is no whole gzip file.
+    """
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+        raw = stream.read(MOST_UNPACKED_BYTES + 1)
+    if len(raw) > MOST_UNPACKED_BYTES:
+        raise ProviderError(
+            Fault.CONTRACT,
+            f"{name} holds more than {MOST_UNPACKED_BYTES:,} bytes unpacked.",
+            "Split it by days or months; nothing of this pull was recorded.",
+        )
+    return raw
 
 
 def _csv_rows(name: str, reader: Any) -> Iterator[tuple[str, list[str]]]:

@@ -14,8 +14,12 @@ import pyarrow.parquet as pq
 
 from meterhouse.events.kinds import EVENTS, RecordKind
 
+MOST_UNPACKED_BYTES = 2**30
+"""What a file may hold at most, unpacked: a small one may say that it holds more than any machine has."""
 _GZIP_WINDOW = 31
 _PIECE_BYTES = 4096
+_PIECE_ROWS = 1024
+_TOO_LARGE = f"it holds more than {MOST_UNPACKED_BYTES:,} bytes unpacked and must be split"
 
 
 @dataclass(frozen=True)
@@ -47,24 +51,43 @@ def read_lines(
 
 
 def unpack(url: str, content: bytes) -> tuple[bytes, str | None]:
-    """The text of a file, unpacked as its name says, and what is broken about it."""
-    if url.endswith(".gz"):
-        return _unpack_gzip(content)
-    if url.endswith(".zst"):
-        return _unpack_zstd(content)
+    """The text of a file, unpacked as its name says, and what is broken about it; nothing of one that is too large."""
+    try:
+        if url.endswith(".gz"):
+            return _unpack_gzip(content)
+        if url.endswith(".zst"):
+            return _unpack_zstd(content)
+    except _TooLargeError:
+        return b"", _TOO_LARGE
     return content, None
+
+
+class _TooLargeError(Exception):
+    """A file holds more than `MOST_UNPACKED_BYTES`."""
+
+
+class _Pieces(list[bytes]):
+    """What was unpacked so far; a piece that makes it too large raises `_TooLargeError`."""
+
+    size = 0
+
+    def append(self, piece: bytes) -> None:
+        self.size += len(piece)
+        if self.size > MOST_UNPACKED_BYTES:
+            raise _TooLargeError
+        super().append(piece)
 
 
 def _unpack_gzip(content: bytes) -> tuple[bytes, str | None]:
     """Unpack all members; of a broken one, everything before the first byte that cannot be unpacked."""
-    unpacked: list[bytes] = []
+    unpacked = _Pieces()
     rest = content
     while rest:
         member = zlib.decompressobj(_GZIP_WINDOW)
         try:
-            unpacked.append(member.decompress(rest))
+            unpacked.append(member.decompress(rest, MOST_UNPACKED_BYTES - unpacked.size + 1))
         except zlib.error as error:
-            unpacked.append(_salvage_gzip(rest))
+            _salvage_gzip(rest, unpacked)
             return b"".join(unpacked), f"the gzip stream is damaged ({error})"
         if not member.eof:
             return b"".join(unpacked), "the gzip stream is cut off before its end"
@@ -72,9 +95,8 @@ def _unpack_gzip(content: bytes) -> tuple[bytes, str | None]:
     return b"".join(unpacked), None if content else "the gzip stream is empty"
 
 
-def _salvage_gzip(content: bytes) -> bytes:
+def _salvage_gzip(content: bytes, saved: _Pieces) -> None:
     member = zlib.decompressobj(_GZIP_WINDOW)
-    saved: list[bytes] = []
     for start in range(0, len(content), _PIECE_BYTES):
         piece = content[start : start + _PIECE_BYTES]
         before = member.copy()
@@ -83,7 +105,6 @@ def _salvage_gzip(content: bytes) -> bytes:
         except zlib.error:
             saved.append(_salvage_piece(before, piece))
             break
-    return b"".join(saved)
 
 
 def _salvage_piece(member: "zlib._Decompress", piece: bytes) -> bytes:
@@ -97,7 +118,7 @@ def _salvage_piece(member: "zlib._Decompress", piece: bytes) -> bytes:
 
 
 def _unpack_zstd(content: bytes) -> tuple[bytes, str | None]:
-    unpacked: list[bytes] = []
+    unpacked = _Pieces()
     try:
         with pa.input_stream(pa.BufferReader(content), compression="zstd") as stream:
             while piece := stream.read(_PIECE_BYTES):
@@ -138,7 +159,9 @@ def _is_utf8(text: bytes) -> bool:
 def _parquet_lines(content: bytes, connection: duckdb.DuckDBPyConnection, kind: RecordKind) -> Lines:
     """Rows as JSON, known fields as text: every format passes the same checks and gives the same hash."""
     try:
-        rows = pq.read_table(pa.BufferReader(content))
+        rows = _parquet_rows(content)
+    except _TooLargeError:
+        return Lines(number_lines(b""), _TOO_LARGE)
     except (pa.ArrowException, OSError) as error:
         return Lines(number_lines(b""), f"the Parquet file is damaged or cut off ({_shortly(error)})")
     fields = ", ".join(
@@ -158,6 +181,22 @@ def _parquet_lines(content: bytes, connection: duckdb.DuckDBPyConnection, kind: 
         )
     finally:
         connection.unregister("parquet_rows")
+
+
+def _parquet_rows(content: bytes) -> pa.Table:
+    """All rows, read in pieces: what the file says of its size is no bound, as one stored value may stand for many.
+
+    Raises:
+        _TooLargeError: they take more than a file may.
+    """
+    file = pq.ParquetFile(pa.BufferReader(content))
+    batches, size = [], 0
+    for batch in file.iter_batches(_PIECE_ROWS):
+        size += batch.nbytes
+        if size > MOST_UNPACKED_BYTES:
+            raise _TooLargeError
+        batches.append(batch)
+    return pa.Table.from_batches(batches, file.schema_arrow)
 
 
 def _shortly(error: Exception) -> str:

@@ -116,6 +116,24 @@ def test_a_csv_says_the_same_in_text_and_a_period_cuts_whole_days(settings):
     assert billed["usd"] == Decimal(answer["billed_usd"])
 
 
+def test_text_that_a_spreadsheet_would_run_is_quoted_in_csv_and_nothing_is_changed_in_parquet(
+    settings, tmp_path
+):
+    with duckdb.connect(str(settings.published_path)) as marts:
+        marts.execute("update marts.focus_costs set ServiceName = '=HYPERLINK(1)', SkuId = '-12.50'")
+    try:
+        for name in ("bill.csv", "bill.parquet"):
+            export_focus(settings, tmp_path / name)
+    finally:
+        publish(settings)
+    with (tmp_path / "bill.csv").open(newline="") as file:
+        assert {(line["ServiceName"], line["SkuId"]) for line in csv.DictReader(file)} == {
+            ("'=HYPERLINK(1)", "-12.50")
+        }
+    kept = duckdb.sql(f"select distinct ServiceName, SkuId from '{tmp_path / 'bill.parquet'}'").fetchall()
+    assert kept == [("=HYPERLINK(1)", "-12.50")]
+
+
 def test_what_cannot_be_in_the_file_is_counted_and_a_wrong_place_is_one_sentence(settings, tmp_path):
     done = export_focus(settings, tmp_path / "all.parquet", PROVISIONAL_DAY)
     assert (done.row_count, done.provisional_count > 0) == (0, True)

@@ -18,6 +18,7 @@ from dlt_sources import file
 from dlt_sources.contract import Fault, ProviderError, Window
 from dlt_sources.file.form import FileCredentials
 from dlt_sources.file.mapping import TOKEN_TYPES, parse_mapping
+from dlt_sources.file.records import MOST_UNPACKED_BYTES
 from sandbox.file.books import small_account
 from sandbox.file.files import EXPORT_MAPPING, export_csv, focus_csv
 from tests.dlt_sources.conftest import NOW
@@ -313,6 +314,12 @@ def test_a_bad_row_is_one_sentence_and_the_whole_pull_stops(bill, content, sente
 def test_a_truncated_file_is_refused(bill, name, content):
     bill.put(name, content)
     assert "it is no whole" in bill.failure().message
+
+
+def test_a_packed_file_that_holds_more_than_a_machine_has_is_refused(bill):
+    part = gzip.compress(b"0" * 2**27, compresslevel=1)
+    bill.put("b.csv.gz", part * (MOST_UNPACKED_BYTES // 2**27 + 1))
+    assert "more than 1,073,741,824 bytes unpacked" in bill.failure().message
 
 
 @pytest.mark.parametrize(

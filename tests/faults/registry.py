@@ -86,6 +86,9 @@ FAULTS = (
         (
             f"{EVENTS}test_reader.py::test_a_bad_line_is_rejected_alone_with_one_sentence",
             f"{GATEWAY}test_commands.py::test_refused_lines_are_judged_again_and_events_still_count_once",
+            "tests/faults/test_foreign_input.py::test_any_file_is_accounted_for_line_by_line",
+            "tests/faults/test_foreign_input.py::test_any_bytes_at_any_door_are_answered_in_words",
+            "tests/faults/test_foreign_input.py::test_any_rules_file_is_rules_or_sentences",
         ),
     ),
     Fault(
@@ -98,8 +101,11 @@ FAULTS = (
     ),
     Fault(
         14,
-        "an event of 20 MB, 50,000 keys of metadata",
-        (f"{EVENTS}test_reader.py::test_a_huge_bad_line_is_capped_in_its_reject",),
+        "an event of 20 MB, 50,000 keys of metadata, files that unpack to more than a machine has",
+        (
+            f"{EVENTS}test_reader.py::test_a_huge_bad_line_is_capped_in_its_reject",
+            f"{EVENTS}test_bombs.py::test_a_file_that_unpacks_to_more_than_a_machine_has_is_one_reject",
+        ),
     ),
     Fault(
         15,
@@ -240,7 +246,7 @@ FAULTS = (
         "a writer that holds the warehouse, and one that was killed while it did",
         (
             f"{PIPELINE}test_warehouse.py::test_a_second_process_waits_and_is_told_who_holds_the_warehouse",
-            f"{PIPELINE}test_warehouse.py::test_a_reader_in_a_loop_never_fails_or_sees_half_while_marts_are_published",
+            f"{MACHINE}test_readers_meet_no_locked_and_no_torn_marts_while_they_are_published",
         ),
     ),
     Fault(

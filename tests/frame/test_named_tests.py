@@ -1,6 +1,7 @@
 """Whatever names a test as its proof names one that exists."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tests.faults.registry import FAULTS
 from tests.faults.simulator import BUILD_KILLS, LOAD_KILLS
 
 ROOT = Path(__file__).resolve().parents[2]
+SECURITY = ROOT / "docs" / "security.md"
+NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
 @cache
@@ -34,3 +37,12 @@ def test_the_faults_are_numbered_and_the_simulator_injects_known_ones() -> None:
     numbers = [fault.number for fault in FAULTS]
     assert numbers == list(range(1, 39))
     assert {*PLANTERS, *LOAD_KILLS.values(), *BUILD_KILLS.values()} <= set(numbers)
+
+
+def test_each_threat_names_tests_that_exist() -> None:
+    threats = [
+        line for line in SECURITY.read_text().splitlines() if line.startswith("| ") and "tests/" in line
+    ]
+    assert len(threats) > 20
+    named = NAMED.findall(SECURITY.read_text())
+    assert [f"{path}::{name}" for path, name in named if not is_test(f"{path}::{name}")] == []

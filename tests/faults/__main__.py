@@ -134,6 +134,7 @@ def _simulated(seed: int, outcomes: dict[int, Outcome]) -> Run:
     with TemporaryDirectory(prefix="meterhouse-faults-") as folder:
         settings = Settings(home=Path(folder) / "home", _env_file=None)
         run = simulate(settings, seed, faults=faults, load_kills=load_kills, build_kills=kills)
+    say("  every promise held" if run.holds else f"  FAILS: {'; '.join(run.wrong) or run.by_fault}")
     for number, found in run.by_fault.items():
         if number in outcomes:
             outcomes[number].found.append(found)
@@ -146,6 +147,7 @@ def _published(publishes: int, outcomes: dict[int, Outcome]) -> Readings:
     say(f"Publishing {publishes} times under 4 readers ...")
     with TemporaryDirectory(prefix="meterhouse-faults-") as folder:
         readings = publish_under_readers(Settings(home=Path(folder) / "home", _env_file=None), publishes)
+    say(f"  {readings.reads:,} reads, {len(readings.errors)} locked or torn")
     outcomes[PUBLISHED].publishes = publishes
     return readings
 

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from meterhouse.refresh import build
 from meterhouse.settings import Settings
-
-from hypothesis import settings
 
 settings.register_profile("faults", max_examples=1_000)
 

@@ -19,6 +19,11 @@ from meterhouse.control.tables import IncidentRow
 
 NAMED_GROUPS = 5
 
+_LOOK_AT_BUDGET = (
+    "See in fct_budgets how the other groups and periods went, and in `meterhouse report --by` who uses it; then use "
+    "less, or change the budget in the rules file."
+)
+
 Facts = dict[str, Any]
 """Facts of one message, as JSON: numbers are decimal text, times RFC 3339 UTC."""
 
@@ -40,7 +45,7 @@ def facts_of_rule(
         "metric": "projected end of period" if rule.is_paced else metric.title,
         "unit": metric.unit,
         "comparison": next(limit.comparison for limit in rule.when if limit.severity == row.severity),
-        "next_step": metric.next_step,
+        "next_step": _LOOK_AT_BUDGET if budget else metric.next_step,
         "window": rule.window_text + (f", crossed for {rule.persistence}" if rule.persistence else ""),
         "sample_count": sample_count,
     }
@@ -118,7 +123,11 @@ def compose(event: str, facts: Facts) -> Message:
         ]
     if event == "reminder":
         lines.append(("Lasts", duration_text(datetime.fromisoformat(facts["now"]) - fired_at)))
-    lines += [("First event", facts["first_event_id"] or "unknown"), ("Trace", facts["trace_id"] or "none")]
+    if facts["sample_count"] is not None:
+        lines += [
+            ("First event", facts["first_event_id"] or "unknown"),
+            ("Trace", facts["trace_id"] or "none"),
+        ]
     if facts["note"] and event != "resolved":
         lines.append(("Note", facts["note"]))
     told = "still firing" if event == "reminder" else event

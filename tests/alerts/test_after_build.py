@@ -88,6 +88,7 @@ def test_the_pace_waits_for_a_tenth_of_the_period_and_is_exact(place):
     assert (row.value, row.group_key, row.fired_at) == ("100.00000000001", ACME, tenth)
     assert outbox(place)[0].payload["budget"]["used"] == "10.000000000001"
     lines = dict(compose("fired", outbox(place)[0].payload).lines)
+    assert "First event" not in lines
     assert lines["By weekdays"] == "123.46 USD, as the days of the week cost in the 28 days before the period"
 
 

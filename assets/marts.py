@@ -32,6 +32,7 @@ CONNECTIONS = dg.AssetKey(["control", "connections"])
 EVENTS = dg.AssetKey(["metering", "events"])
 PRICES = {
     "prices": "Every list and negotiated price there ever was here, with when it was recorded and superseded.",
+    "listed_prices": "The list prices in force, without what the installation negotiated.",
     "model_aliases": "Names of models and the canonical model each stands for, the installation's own among them.",
 }
 ORGANIZATION = {

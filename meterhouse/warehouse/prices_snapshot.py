@@ -1,4 +1,4 @@
-"""The price book as the warehouse sees it: every price there ever was here, and the names of models in force.
+"""The price book as the warehouse sees it: every price there ever was here, list prices and names of models in force.
 
 Prices are only added and ended, so that the version a call was priced by is found when another holds. What does not
 belong here: pricing, which the warehouse never does.
@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import duckdb
 import polars as pl
 
-from meterhouse.pricing.book import PRICE_SCHEMA
+from meterhouse.pricing.book import PRICE_SCHEMA, read_listed
 from meterhouse.pricing.overrides import BASE
 from meterhouse.pricing.overrides_file import BEGINNING_OF_TIME, END_OF_TIME
-from meterhouse.pricing.versions import current_book
+from meterhouse.pricing.versions import current_book, versions
 from meterhouse.settings import Settings
 from meterhouse.warehouse.lock import warehouse
 
@@ -35,7 +35,9 @@ _ADD = f"""
 
 
 def snapshot_prices(settings: Settings) -> dict[str, int]:
-    """Bring `raw_control.prices` and `raw_control.model_aliases` up to the book in force, with its overrides.
+    """Bring `raw_control` up to the book in force.
+
+    `prices` and `model_aliases` are those of the book with its overrides, `listed_prices` those of the book alone.
 
     Returns:
         Rows by table.
@@ -45,7 +47,29 @@ def snapshot_prices(settings: Settings) -> dict[str, int]:
         WarehouseBusyError: The warehouse stayed busy.
     """
     book = current_book(settings)
-    prices = book.prices.select(
+    listed, _ = read_listed(versions(settings)[-1].folder)
+    with warehouse(settings, "snapshot of the price book") as path, duckdb.connect(path) as database:
+        database.execute("set timezone = 'UTC'")
+        database.execute("create schema if not exists raw_control")
+        database.register("snapshot", _as_stored(book.prices).to_arrow())
+        database.register("listed", _as_stored(listed).to_arrow())
+        database.register("aliases", book.aliases.to_arrow())
+        database.begin()
+        database.execute(_TABLE)
+        for statement in (_END, _ADD):
+            database.execute(statement, {"now": datetime.now(UTC)})
+        database.execute("create or replace table raw_control.listed_prices as from listed")
+        database.execute("create or replace table raw_control.model_aliases as from aliases")
+        database.commit()
+        return {
+            name: database.execute(f"select count(*) from raw_control.{name}").fetchall()[0][0]  # noqa: S608
+            for name in ("prices", "listed_prices", "model_aliases")
+        }
+
+
+def _as_stored(prices: pl.DataFrame) -> pl.DataFrame:
+    """Prices with NULL for no end and everywhere, and 0 for no threshold."""
+    return prices.select(
         pl.col(name).replace(BASE, 0)
         if name == "above_input_tokens"
         else pl.col(name).replace({BEGINNING_OF_TIME: None, END_OF_TIME: None})
@@ -55,18 +79,3 @@ def snapshot_prices(settings: Settings) -> dict[str, int]:
         else pl.col(name)
         for name in PRICE_SCHEMA
     )
-    with warehouse(settings, "snapshot of the price book") as path, duckdb.connect(path) as database:
-        database.execute("set timezone = 'UTC'")
-        database.execute("create schema if not exists raw_control")
-        database.register("snapshot", prices.to_arrow())
-        database.register("aliases", book.aliases.to_arrow())
-        database.begin()
-        database.execute(_TABLE)
-        for statement in (_END, _ADD):
-            database.execute(statement, {"now": datetime.now(UTC)})
-        database.execute("create or replace table raw_control.model_aliases as from aliases")
-        database.commit()
-        return {
-            name: database.execute(f"select count(*) from raw_control.{name}").fetchall()[0][0]  # noqa: S608
-            for name in ("prices", "model_aliases")
-        }

@@ -3,9 +3,12 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
+from meterhouse.pricing.book import SEEDS_FOLDER, as_text, read_listed
 from meterhouse.pricing.merge import KEY
+from meterhouse.pricing.update import apply, plan_update
 from meterhouse.pricing.versions import current_book
 from meterhouse.settings import Settings
 from meterhouse.warehouse.prices_snapshot import snapshot_prices
@@ -42,7 +45,7 @@ def built(tmp_path_factory):
     settings = Settings(home=folder / "home", price_overrides_file=folder / "overrides.yaml")
     for _ in range(2):
         snapshot_prices(settings)
-    models = ("+dim_price", "+int_model_aliases__unioned", "+int_openai__charges")
+    models = ("+dim_price", "+int_model_aliases__unioned", "+int_openai__charges", "+int_prices__listed")
     assert raw.dbt(path, "build", "--indirect-selection", "cautious", "--select", *models) == []
     return path, before, current_book(settings)
 
@@ -112,3 +115,36 @@ def test_a_name_of_the_installations_own_stands_for_its_model_on_bills_too(built
         path, "select model from intermediate.int_model_aliases__unioned where alias = 'house-model'"
     )
     assert names == [{"model": "house-model"}]
+
+
+LISTED = "provider = 'openai' and model = 'gpt-4o' and tier = 'standard' and token_type = 'input' and region is null"
+
+
+def test_list_prices_are_those_of_the_book_whatever_was_negotiated(built):
+    path, _, _ = built
+    rows = raw.rows(path, "select * from intermediate.int_prices__listed")
+    assert len(rows) == read_listed(SEEDS_FOLDER)[0].height, "each once, not of the release again"
+    [found] = raw.rows(
+        path, f"select unit_price_usd as usd from intermediate.int_prices__listed where {LISTED}"
+    )
+    assert found["usd"] == Decimal("0.0000025")
+
+
+def test_list_prices_follow_an_update_of_the_book(tmp_path):
+    settings, now = Settings(home=tmp_path / "home"), datetime.now(UTC)
+    prices, _ = read_listed(SEEDS_FOLDER)
+    of_model = prices.filter(
+        pl.col("provider") == "openai", pl.col("model") == "gpt-4o", pl.col("tier") == "standard"
+    )
+    raised = of_model.with_columns(
+        (pl.col("unit_price_usd") * 2).cast(of_model.schema["unit_price_usd"]),
+        valid_from=pl.lit(datetime(2026, 9, 1, tzinfo=UTC)).cast(of_model.schema["valid_from"]),
+    )
+    as_text(raised).write_csv(tmp_path / "newer.csv")
+    apply(settings, plan_update(settings, [str(tmp_path / "newer.csv")], now, now), now)
+    snapshot_prices(settings)
+    rows = raw.rows(
+        settings.warehouse_path,
+        f"select unit_price_usd as usd from raw_control.listed_prices where {LISTED} order by 1",
+    )
+    assert [row["usd"] for row in rows] == [Decimal("0.0000025"), Decimal("0.000005")]

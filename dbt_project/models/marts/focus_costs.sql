@@ -95,7 +95,7 @@ list_prices as (
         measured.charge_id,
         {{ the_only('book.unit_price_usd') }} as unit_price_usd
     from measured
-    inner join {{ ref('price_book') }} as book
+    inner join {{ ref('int_prices__listed') }} as book
         on measured.known_unit = 'tokens'
         and book.region is null
         and book.provider = measured.provider

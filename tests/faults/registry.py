@@ -268,7 +268,7 @@ FAULTS = (
             f"{ALERTS}test_delivery.py::test_a_revoked_webhook_ends_in_a_dead_message_that_says_what_to_do",
             f"{ALERTS}test_delivery.py::test_many_groups_at_once_are_one_message_that_names_the_worst",
         ),
-        "An hour's wait by the clock: tests move the time of the next try instead.",
+        "A whole hour: Slack is away for seconds only, with waits of the same kind.",
     ),
     Fault(
         33,

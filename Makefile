@@ -21,14 +21,16 @@ demo: $(RUNTIME) ## Run the whole pipeline end to end on a small world on this m
 	@$(BIN)/meterhouse demo $(ARGS)
 
 test: $(DEV) ## Run all tests (ARGS="-k name" narrows them)
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 faults: $(DEV) ## Inject every fault there is a number for, and print what became of it (ARGS="--seeds 20", "12 13", "--write")
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-bench: $(DEV) ## Measure on this machine: the endpoint, the SDK, real time into the marts, pricing, alerts
+bench: $(DEV) ## Measure on this machine: the endpoint, the SDK, loading, growth, real time into the marts, pricing, alerts
 	@$(BIN)/python -m bench.gateway
 	@$(BIN)/python -m bench.sdk
+	@$(BIN)/python -m bench.loading
+	@$(BIN)/python -m bench.growth
 	@$(BIN)/python -m bench.real_time
 	@$(BIN)/python -m bench.pricing
 	@$(BIN)/python -m bench.alerts

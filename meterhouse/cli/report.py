@@ -1,5 +1,6 @@
 """`meterhouse report`: the report for people, or as JSON."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,15 +48,25 @@ def report(
         _write_page(html, first_day and first_day.date(), last_day and last_day.date())
         return
     dimensions = list(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
-    answer = build_report(
-        Settings(), first_day and first_day.date(), last_day and last_day.date(), dimensions or ["provider"]
-    )
-    disputed = disputes(Settings(), answer)
+    show(Settings(), first_day and first_day.date(), last_day and last_day.date(), dimensions, is_json)
+
+
+def show(
+    settings: Settings,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    dimensions: Sequence[str] = (),
+    is_json: bool = False,
+) -> None:
+    """Print the report of some days by dimensions (by provider unless told), with what price books differ on."""
+    by = list(dimensions) or ["provider"]
+    answer = build_report(settings, first_day, last_day, by)
+    disputed = disputes(settings, answer)
     if is_json:
         print_json(answer | {"disputed_prices": disputed})
         return
     console = Console(highlight=False)
-    console.print(rendered(answer, dimensions or ["provider"]))
+    console.print(_rendered(answer, by))
     if disputed:
         console.print(_disputes(disputed))
 
@@ -74,7 +85,7 @@ def _write_page(path: Path, first_day: date | None, last_day: date | None) -> No
     )
 
 
-def rendered(answer: dict[str, Any], by: list[str]) -> Group:
+def _rendered(answer: dict[str, Any], by: list[str]) -> Group:
     """The report as a page for a terminal."""
     days = f"{answer['from'] or 'the first day'} to {answer['to'] or 'the last day'}"
     title = f"AI spend, {days} (UTC days, {answer['currency']})"

@@ -26,13 +26,13 @@ from rich.table import Table
 
 from meterhouse.alerts.judge import watch
 from meterhouse.cli.demo.truth import REQUESTS_AT_MOST, AccountTruth, accounts_of, disagreements
-from meterhouse.cli.output import WRONG, JsonFlag, errors_in_words, print_json
-from meterhouse.cli.report import STATUS_COLOURS, rendered
+from meterhouse.cli.output import WRONG, JsonFlag, errors_in_words
+from meterhouse.cli.report import STATUS_COLOURS, show
 from meterhouse.cli.up import dagster_environment
 from meterhouse.connections import registry
 from meterhouse.errors import MeterhouseError, UsageError
 from meterhouse.events.load import partitions_with_new_files
-from meterhouse.report import build_report, usd
+from meterhouse.report import usd
 from meterhouse.settings import PROJECT_ROOT, Settings
 from sandbox.books import TOLD_AFTER
 from sandbox.server import Sandbox
@@ -46,7 +46,6 @@ CLOSING = timedelta(minutes=4)
 LEDGER_FILE = "demo-ledger.json"
 """File in the home with what is true of the demo's world, to hold against any mart."""
 
-_OUT = Console(highlight=False)
 _ERR = Console(stderr=True, highlight=False)
 
 
@@ -76,13 +75,9 @@ def demo(
         _meter_history(settings, sandbox)
         alert_seconds = _meter_live(settings, sandbox)
         _run_main_job(settings)
-        answer = build_report(settings)
         accounts = accounts_of(settings, sandbox.ledger)
         faults = disagreements(settings, sandbox.ledger, accounts)
-        if is_json:
-            print_json(answer)
-        else:
-            _OUT.print(rendered(answer, ["provider"]))
+        show(settings, is_json=is_json)
         _conclude(settings, accounts, alert_seconds, faults, time.monotonic() - started)
         if keep:
             _stay(sandbox)

@@ -226,7 +226,7 @@ def _billed_without_metered(marts: duckdb.DuckDBPyConnection) -> Ailments:
         group_of(connection=row["connection"], model=row["model"], provider=row["provider"]): Ailment(
             f"{row['billed']:.2f} USD",
             f"{row['billed']:.2f} USD are billed in the newest {COMPARED_DAYS} billed days, and no call is metered",
-            "Find the program that uses this key or model, and meter it (docs/first-use.md).",
+            "Find the program that uses this key or model, and meter it (sdk/README.md, docs/gateway.md).",
         )
         for row in _rows(marts, _CELLS.format(model="cells.model"))
         if row["model"] is not None and not row["metered_quantity"] and row["billed"] >= LEAST_USD

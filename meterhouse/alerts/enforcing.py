@@ -8,19 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-KNOWN_BEFORE_CALL: tuple[str, ...] = (
-    *("provider", "model", "operation", "customer", "product", "subscriber_id", "subscriber_email"),
-    *(
-        "subscription_id",
-        "credential_name",
-        "agent",
-        "agent_version",
-        "task_type",
-        "workflow",
-        "business_unit",
-    ),
-    *("environment", "trace_id", "trace_name", "connection", "provider_project", "provider_key"),
-)
+KNOWN_BEFORE_CALL = (
+    "provider", "model", "operation", "customer", "product", "subscriber_id", "subscriber_email", "subscription_id",
+    "credential_name", "agent", "agent_version", "task_type", "workflow", "business_unit", "environment", "trace_id",
+    "trace_name", "connection", "provider_project", "provider_key",
+)  # fmt: skip
 """Those of `metrics.DIMENSIONS` that a program knows before it makes a call: what controls can tell calls apart by."""
 
 Enforce = Annotated[

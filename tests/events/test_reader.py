@@ -111,6 +111,12 @@ def test_a_long_numeric_id_keeps_every_digit():
     assert read(content).events["subscriber_id"].to_pylist() == ["123456789012345678901"]
 
 
+@pytest.mark.parametrize("name", ["agent\x01customer", "\x01", "agent\x01", "agents", "", "agent|customer"])
+def test_a_name_that_only_looks_like_known_ones_is_unknown_and_kept(name):
+    reading = read(jsonl(event(1, **{name: "kept"}), event(2, agent="kept\x01 \\u0001")))
+    assert [json.loads(one or "{}") for one in reading.events["metadata"].to_pylist()] == [{name: "kept"}, {}]
+
+
 def test_unknown_fields_are_kept_in_metadata_and_prompts_are_not():
     (got,) = read(jsonl(event(team="search", system_prompt="be kind", metadata={"a": 1}))).events.to_pylist()
     assert json.loads(got["metadata"]) == {"a": 1, "team": "search"}

@@ -35,6 +35,17 @@ def test_the_arrows_between_packages_point_down() -> None:
     assert lint.returncode == 0, lint.stdout + lint.stderr
 
 
+def test_every_page_that_code_or_page_sends_a_reader_to_exists() -> None:
+    texts = [ROOT / "README.md", ROOT / "sdk" / "README.md", *(ROOT / "docs").rglob("*.md")]
+    texts += [file for name in PACKAGES for file in (ROOT / name).rglob("*.py")]
+    named = {(path, page) for path in texts for page in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text())}
+    assert len(named) > 20
+    assert (
+        sorted(f"{path.relative_to(ROOT)}: {page}" for path, page in named if not (ROOT / page).exists())
+        == []
+    )
+
+
 def test_every_module_opens_by_saying_what_belongs_in_it() -> None:
     silent = [
         str(path.relative_to(ROOT))

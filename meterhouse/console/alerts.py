@@ -19,7 +19,7 @@ from meterhouse.alerts.delivery.contract import DeliveryError
 from meterhouse.alerts.rules import HEALTH_CHECKS, HealthRule, Rule
 from meterhouse.alerts.rules_file import AnyRule, RulesError, load_all_rules, load_rules
 from meterhouse.alerts.wording import group_text, plain_number, trial_message
-from meterhouse.console.costs import period_of
+from meterhouse.console.periods import period_of
 from meterhouse.console.web import Done, Visit, action, page
 from meterhouse.errors import MeterhouseError, UsageError
 

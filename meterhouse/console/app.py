@@ -24,6 +24,7 @@ from dlt_sources.contract import ProviderError
 from meterhouse import charts
 from meterhouse.console import (
     alerts,
+    budgets,
     connections,
     costs,
     entrance,
@@ -42,7 +43,9 @@ from meterhouse.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost")
 _SESSION_SECONDS = 12 * 60 * 60
-_AREAS = (connections, integrations, costs, transactions, traces, rejects, alerts, health, entrance)
+_AREAS = (
+    *(connections, integrations, costs, budgets, transactions, traces, rejects, alerts, health, entrance),
+)
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from meterhouse.connections.overview import overview
 from meterhouse.console import marts
-from meterhouse.console.costs import Period, drawn_days, moved
+from meterhouse.console.costs import drawn_days, moved
 from meterhouse.console.health import trust_scores
+from meterhouse.console.periods import Period
 from meterhouse.console.render import STATIC, drawn, rendered
 from meterhouse.report import CAUSES, build_report, disputes
 from meterhouse.settings import Settings

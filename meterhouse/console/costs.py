@@ -1,11 +1,11 @@
 """The page of costs: what was billed, who caused it, and why billed and metered differ.
 
-Its numbers are those of `meterhouse report`. What belongs here: periods, comparison, layout.
+Its numbers are those of `meterhouse report`. What belongs here: comparison and layout. What does not: which days are
+asked for (`periods.py`), and what outcomes cost (`outcomes.py`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,8 @@ from starlette.routing import Route
 from meterhouse import charts
 from meterhouse.console import marts
 from meterhouse.console.downloads import csv_response
+from meterhouse.console.outcomes import outcomes
+from meterhouse.console.periods import Period, period_of
 from meterhouse.console.render import drawn
 from meterhouse.console.web import Visit, page
 from meterhouse.errors import UsageError
@@ -22,7 +24,6 @@ from meterhouse.report import CAUSES, DIMENSIONS, build_report
 from meterhouse.settings import Settings
 
 _PRESETS = (7, 30, 90, 365)
-_DAYS = 30
 _AMOUNTS = ("billed", "attributed", "metered", "provisional")
 _ROWS_SHOWN = 200
 _DAILY = """
@@ -35,43 +36,9 @@ _DAILY = """
 """
 
 
-@dataclass(frozen=True)
-class Period:
-    """Whole UTC days, both ends inclusive."""
-
-    first: date
-    last: date
-
-    @property
-    def before(self) -> "Period":
-        """As many days, right before."""
-        return Period(
-            self.first - (self.last - self.first) - timedelta(days=1), self.first - timedelta(days=1)
-        )
-
-
 def routes() -> list[Route]:
     """The page, and its table as CSV."""
     return [page("/costs", _costs), page("/costs.csv", _download)]
-
-
-def period_of(visit: Visit, days: int = _DAYS) -> Period:
-    """The days that the address asks for with `from` and `to`, or `days`; else the last ones up to today.
-
-    Raises:
-        UsageError: They are no days, or the wrong way round.
-    """
-    today = datetime.now(UTC).date()
-    asked = visit.asked("days")
-    if asked is not None and not (asked.isdigit() and 0 < int(asked) <= 3660):
-        raise UsageError(f"{asked!r} is no number of days.", "Give a whole number.")
-    last = _day(visit.asked("to")) or today
-    first = _day(visit.asked("from")) or last - timedelta(days=int(asked or days) - 1)
-    if first > last:
-        raise UsageError(
-            f"No day lies between {first} and {last}.", "Choose a first day that is not after the last."
-        )
-    return Period(first, last)
 
 
 def drawn_days(settings: Settings, period: Period) -> dict[str, Any]:
@@ -103,15 +70,6 @@ def moved(report: dict[str, Any], before: dict[str, Any], by: Sequence[str]) -> 
     return sorted(rows, key=lambda row: (-abs(row["change"]), str(key(row))))
 
 
-def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is no day.", "Write days as 2026-01-31.") from None
-
-
 def _costs(visit: Visit) -> Response:
     period, by = period_of(visit), _dimension(visit)
     report = build_report(visit.settings, period.first, period.last, [by])
@@ -135,6 +93,7 @@ def _costs(visit: Visit) -> Response:
         row_count=len(rows),
         highest=highest,
         **drawn_days(visit.settings, period),
+        **outcomes(visit.settings, period),
         published_at=marts.published_at(visit.settings),
     )
 

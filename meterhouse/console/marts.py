@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
+
 from meterhouse.published import published_marts
 from meterhouse.settings import Settings
 
@@ -22,9 +24,13 @@ def rows(settings: Settings, sql: str, parameters: Mapping[str, Any] | None = No
         NothingPublishedError: Nothing is published yet.
     """
     with published_marts(settings) as marts:
-        cursor = marts.execute(sql, dict(parameters or {}))
-        names = [column[0] for column in cursor.description or []]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return fetched(marts.execute(sql, dict(parameters or {})))
+
+
+def fetched(cursor: duckdb.DuckDBPyConnection) -> list[Row]:
+    """What a query that was executed gave, as dictionaries."""
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def published_at(settings: Settings) -> datetime | None:

@@ -24,6 +24,18 @@ RULES = """
   group_by: [customer]
   notify: [slack]
   enforce: block
+- name: customers
+  budget: 40
+  period: month
+  group_by: [customer]
+  steps: [50, 80, 100]
+- name: bill
+  budget: 1000
+  period: quarter
+  source: billed
+- name: unused
+  budget: 5
+  period: day
 - name: stale
   health: connection_stale
 """
@@ -51,6 +63,41 @@ def call(number: int, **changes) -> dict:
         "customer": CUSTOMERS[number % 3],
         "agent": "answerer",
         "metadata": json.dumps({"ticket": "<b>7</b>"}),
+    } | changes
+
+
+def held_back(number: int, outcome: str) -> dict:
+    """What a control writes into the log in place of a call, or beside it."""
+    note = {"control_rule": "customers <b>", "control_incident": "i-1"}
+    nothing = dict.fromkeys(("input_tokens", "total_input_tokens", "input_cost_usd", "cost_usd"))
+    return (
+        call(number, event_id=f"held-{number}", outcome=outcome, cost_status="skipped")
+        | nothing
+        | {"metadata": json.dumps(note)}
+    )
+
+
+def budget(name: str, group: dict, used: str, amount: str, starts_at: datetime, days: int, **changes) -> dict:
+    """A row of fct_budgets."""
+    return {
+        "budget_period_id": f"{name}{group}{starts_at}",
+        "budget_name": name,
+        "source": "metered",
+        "period": "month",
+        "timezone": "UTC",
+        "group_key": json.dumps(group),
+        "period_started_at": starts_at,
+        "period_ends_at": starts_at + timedelta(days=days),
+        "is_current": True,
+        "amount_usd": Decimal(amount),
+        "used_usd": Decimal(used),
+        "used_percent": Decimal(used) * 100 / Decimal(amount),
+        "expected_usd": Decimal(amount) / 3,
+        "projected_simple_usd": Decimal(used) * 3,
+        "projected_seasonal_usd": None,
+        "known_until": NOW,
+        "unpriced_count": 0,
+        "status": "within",
     } | changes
 
 
@@ -89,7 +136,34 @@ def filled_home(home: Path) -> Settings:
             cost_usd=None,
             cost_status="unpriced",
         ),
+        held_back(130, "blocked"),
+        held_back(131, "would_block"),
     ]
+    month = NOW.replace(hour=0, minute=0, second=0) - timedelta(days=10)
+    budgets = [
+        budget(
+            "customers", {"customer": HOSTILE}, "41.5", "40", month, 30, status="used up", unpriced_count=2
+        ),
+        budget("customers", {"customer": "acme"}, "20", "40", month, 30, status="at risk"),
+        budget("customers", {"customer": "acme"}, "39.99", "40", month - timedelta(days=30), 30),
+        budget(
+            "bill",
+            {},
+            "100",
+            "1000",
+            month,
+            90,
+            period="quarter",
+            source="billed",
+            projected_seasonal_usd="910.5",
+        ),
+    ]
+    workflow = {
+        "report_date": yesterday, "workflow": "answer <b>", "run_count": 4, "success_run_count": 2,
+        "failed_run_count": 1, "call_count": 9, "costless_call_count": 1, "cost_usd": "3",
+        "failed_run_cost_usd": "0.75", "outcome_count": 3, "success_count": 2, "value_usd": "10", "return_usd": "7",
+    }  # fmt: skip
+    outcome = {"outcome_name": "ticket <b>", "is_success": True, "value_usd": "5", "achieved_at": NOW}
     publish(
         settings,
         {
@@ -127,6 +201,9 @@ def filled_home(home: Path) -> Settings:
                 }
                 for n in range(1, 61)
             ],
+            "fct_budgets": budgets,
+            "rpt_workflows": [workflow, workflow | {"report_date": TODAY, "cost_usd": "1"}],
+            "fct_outcomes": [outcome, outcome | {"is_success": False, "value_usd": None}],
             "dim_provider": [{"provider": "openai", "provider_name": "OpenAI"}],
             "fct_attributed_costs": [
                 attributed(yesterday, "acme", "10.000000000001"),

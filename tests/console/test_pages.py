@@ -1,7 +1,9 @@
 """The pages of costs, transactions, traces, rejects, alerts and health over published marts, and the API keys."""
 
 import csv
+import html
 import io
+import re
 from decimal import Decimal
 
 import duckdb
@@ -33,7 +35,15 @@ def table(answer) -> list[dict[str, str]]:
 
 PAGES = (
     *("/connections", "/connections/new", "/integrations", "/costs?by=customer&compare=1"),
-    *("/transactions", "/transactions/call?id=call-002", "/transactions/trace?id=t-1", "/rejects", "/alerts"),
+    *(
+        "/budgets",
+        "/transactions",
+        "/transactions/call?id=held-130",
+        "/transactions/call?id=call-002",
+        "/transactions/trace?id=t-1",
+        "/rejects",
+        "/alerts",
+    ),
     *("/alerts/backtest?rule=dear-calls&days=2", "/health", "/audit"),
 )
 
@@ -79,27 +89,109 @@ def test_a_wrong_address_gets_a_sentence(visitor, address):
     assert "This cannot be shown" in words(page)
 
 
-def test_the_log_counts_sums_and_pages_without_losing_or_doubling_a_call(visitor):
+def calls_on(page) -> list[str]:
+    return re.findall(r'href="/transactions/call\?id=([^"]+)"', page.text)
+
+
+def linked(page, relation: str) -> str | None:
+    """Where the page before or after is."""
+    found = re.search(rf'rel="{relation}" href="([^"]+)"', page.text)
+    return html.unescape(found[1]) if found else None
+
+
+@pytest.mark.parametrize("sort", ["started_at", "cost_usd", "customer", "trace_id", "total_input_tokens"])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_the_log_is_paged_both_ways_without_losing_or_doubling_a_call(visitor, sort, order):
+    """Ties, and unknown values, which are last in either order."""
+    page = visitor.get(f"/transactions?days=2&sort={sort}&order={order}")
+    rows = table(visitor.get(f"/transactions.csv?days=2&sort={sort}&order={order}"))
+    pages = [page]
+    while (later := linked(pages[-1], "next")) is not None:
+        pages.append(visitor.get(later))
+    assert [one for page in pages for one in calls_on(page)] == [row["event_id"] for row in rows]
+    assert len(rows) == 128
+    back = pages[-1]
+    for page in pages[-2::-1]:
+        back = visitor.get(linked(back, "prev"))
+        assert calls_on(back) == calls_on(page)
+    assert linked(back, "prev") is None
+
+
+def test_a_page_after_a_call_that_is_no_more_is_the_first(visitor):
+    assert calls_on(visitor.get("/transactions?days=2&after=gone")) == calls_on(
+        visitor.get("/transactions?days=2")
+    )
+
+
+def test_what_controls_held_back_is_in_the_log_and_counts_as_no_call(visitor):
     page = words(visitor.get("/transactions?days=2"))
     assert "126 calls" in page
     assert "the cost of 1 is unknown and in no sum" in page
-    seen = []
-    for number in (1, 2, 3):
-        text = visitor.get(f"/transactions?days=2&page={number}").text
-        seen += [part.split('"')[0] for part in text.split('href="/transactions/call?id=')[1:]]
-    assert len(seen) == len(set(seen)) == 126
+    assert "1 held back by controls and 1 that would have been : in the list, and no calls." in page
+    assert "0 calls, – USD" in words(visitor.get("/transactions?days=2&outcome=blocked"))
+    assert calls_on(visitor.get("/transactions?days=2&outcome=would_block")) == ["held-131"]
+    assert "No call was made: the control customers <b> held it back." in words(
+        visitor.get("/transactions/call?id=held-130")
+    )
+    assert "A note, and no call" in words(visitor.get("/transactions/call?id=held-131"))
+
+
+def test_an_id_is_found_by_how_it_begins_whatever_it_is_of_and_whenever_it_was(visitor):
+    assert calls_on(visitor.get("/transactions?id=call-00")) == [
+        f"call-{number:03}" for number in range(1, 10)
+    ]
+    assert sorted(calls_on(visitor.get("/transactions?id=t-"))) == sorted(
+        ["child", "circle-a", "circle-b", "grandchild", "orphan", "root"]
+    )
+    assert calls_on(visitor.get("/transactions?id=%25")) == []
+
+
+def test_the_columns_a_viewer_chose_last_until_they_choose_others(settings):
+    with served(settings) as url:
+        visitor = Visitor(url)
+        assert (
+            "<th"
+            in visitor.get("/transactions?days=2&columns=customer&columns=workflow&columns=nonsense").text
+        )
+        later = visitor.get("/transactions?days=2").text
+        assert re.findall(r"sort=(\w+)&amp;order=\w+&amp;columns=customer&amp;columns=workflow", later)
+        assert "sort=cost_usd" not in later
+        usual = html.unescape(re.search(r'href="([^"]+)">The usual ones', later)[1])
+        visitor.get(usual)
+        assert "sort=cost_usd" in visitor.get("/transactions?days=2").text
 
 
 def test_the_log_narrows_sorts_and_chooses_columns_and_its_csv_says_the_same(visitor):
     address = "days=2&customer=acme&status=priced&sort=cost_usd&order=asc&columns=cost_usd&columns=customer"
-    rows = table(visitor.get(f"/transactions.csv?{address}"))
-    assert list(rows[0]) == ["event_id", "cost_usd", "customer"]
+    rows = table(Visitor(str(visitor.base_url)).get(f"/transactions.csv?{address}"))
+    assert list(rows[0]) == ["event_id", "customer", "cost_usd"]
     assert {row["customer"] for row in rows} == {"acme"}
     costs = [Decimal(row["cost_usd"]) for row in rows]
     assert costs == sorted(costs)
-    assert f"{len(rows)} calls" in words(visitor.get(f"/transactions?{address}"))
+    assert f"{len(rows)} calls" in words(Visitor(str(visitor.base_url)).get(f"/transactions?{address}"))
     assert "0 calls" in words(visitor.get("/transactions?days=2&customer=acme' or '1'='1"))
     assert visitor.get("/transactions?sort=event_id;drop").status_code == 200
+
+
+def test_budgets_say_how_far_along_they_are_and_whether_they_will_last(visitor):
+    page = words(visitor.get("/budgets"))
+    assert f"customers metered, month customer: {HOSTILE}" in page
+    assert "41.50 without 2 unpriced calls 40.00 103.8 % 13.33 124.50 – 50 %, 80 %, 100 % Used up" in page
+    assert "20.00 40.00 50.0 % 13.33 60.00 – 50 % next 80 % At risk" in page
+    assert "bill billed, quarter all events" in page
+    assert "100.00 1,000.00 10.0 % 333.33 300.00 910.50 none next 50 % Within" in page
+    assert "Nothing spent in this period, as published: unused (5.00 USD, metered, day (UTC))" in page
+    over = page[page.index("Periods that are over") :]
+    assert "39.99 40.00 100.0 % 50 %, 80 % Within" in over
+    assert "bill billed" not in words(visitor.get("/budgets?budget=customers"))
+    rows = table(visitor.get("/budgets.csv?budget=customers"))
+    assert [row["used_usd"] for row in rows] == ["41.500000000000", "20.000000000000", "39.990000000000"]
+
+
+def test_costs_say_what_a_success_of_a_workflow_cost_and_what_it_is_worth(visitor):
+    page = words(visitor.get("/costs?days=7"))
+    assert "answer <b> 8 2 4.00 without 2 calls of unknown cost 1.50 4 1.00 20.00 14.00" in page
+    assert "ticket <b> 2 1 1 5.00 of 1 unknown" in page
 
 
 def test_text_that_a_spreadsheet_would_run_is_quoted_and_numbers_are_not(visitor):

@@ -18,7 +18,7 @@ mod({{ _share_rest(amount, numerator, denominator) }}, {{ denominator }})
 
 {# amount x numerator / denominator of signed whole numbers, rounded half away from zero. #}
 {% macro share_rounded(amount, numerator, denominator) -%}
-sign({{ amount }}) * sign({{ numerator }}) * sign({{ denominator }}) * (
+{{ _sign(amount) }} * {{ _sign(numerator) }} * {{ _sign(denominator) }} * (
     {{ integer_divide('abs(' ~ amount ~ ')', 'abs(' ~ denominator ~ ')') }} * abs({{ numerator }})
     + {{ integer_divide(
         '2 * ' ~ _share_rest('abs(' ~ amount ~ ')', 'abs(' ~ numerator ~ ')', 'abs(' ~ denominator ~ ')') ~ ' + abs(' ~ denominator ~ ')',
@@ -26,6 +26,9 @@ sign({{ amount }}) * sign({{ numerator }}) * sign({{ denominator }}) * (
     ) }}
 )
 {%- endmacro %}
+
+{# As a wide integer: the sign of a plain one is a float in some databases. #}
+{% macro _sign(number) %}sign(cast({{ number }} as {{ type_wide_integer() }})){% endmacro %}
 
 {% macro _share_rest(amount, numerator, denominator) -%}
 (mod({{ amount }}, {{ denominator }}) * ({{ numerator }}))

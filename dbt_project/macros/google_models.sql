@@ -9,15 +9,15 @@ regexp_replace(regexp_replace(lower(trim({{ id }})), '^.*/', ''), '@.*$', '')
 {% macro google_model_in_words(text) -%}
 case
     when {{ text }} like '%claude %'
-        then replace(replace(regexp_extract({{ text }}, 'claude ([0-9.]+ [a-z]+|[a-z]+ [0-9.]+)'), ' ', '-'), '.', '-')
-    else replace(regexp_extract({{ text }}, 'gemini [0-9]+([.][0-9]+)? (pro|flash|argon|live)( lite)?|gemini embedding [0-9]+'), ' ', '-')
+        then replace(replace({{ first_match(text, 'claude ([0-9.]+ [a-z]+|[a-z]+ [0-9.]+)') }}, ' ', '-'), '.', '-')
+    else replace({{ first_match(text, 'gemini [0-9]+([.][0-9]+)? (pro|flash|argon|live)( lite)?|gemini embedding [0-9]+') }}, ' ', '-')
 end
 {%- endmacro %}
 
 {# The model behind a label like `gemini35flashlite`; NULL for a label of another form. #}
 {% macro google_model_of_label(label) -%}
 case
-    when regexp_extract(lower({{ label }}), '^gemini[0-9]{1,2}(pro|flash)(lite)?$') <> ''
+    when {{ first_match('lower(' ~ label ~ ')', '^gemini[0-9]{1,2}(pro|flash)(lite)?$') }} <> ''
         then regexp_replace(
             regexp_replace(
                 regexp_replace(lower({{ label }}), '^gemini([0-9])([0-9]?)(pro|flash)', 'gemini-\1.\2-\3'),

@@ -121,9 +121,8 @@ POINTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def warehouse(tmp_path_factory):
-    path = tmp_path_factory.mktemp("bedrock") / "warehouse.duckdb"
+def write(path):
+    """Days of both grammars, of scales, categories and metrics."""
     raw.create(path, ("aws_bedrock",))
     raw.add_connections(path, "c-aws_bedrock")
     raw.pull(path, CONNECTION, "costs", DAY, [line("USE1-NovaPro-input-tokens", "99")], raw.after(DAY, 20))
@@ -139,6 +138,12 @@ def warehouse(tmp_path_factory):
             " 'app-profile-1' as inference_profile_id, 'us-east-1' as region,"
             """ '["arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0"]' as models"""
         )
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bedrock") / "warehouse.duckdb"
+    write(path)
     seeds = ("aws_regions", "billed_token_types", "model_aliases", "price_book", "quantity_units")
     models = (f"int_aws_bedrock__{what}" for what in ("charges", "usage"))
     aliases = ("stg_control__model_aliases", "int_model_aliases__unioned")

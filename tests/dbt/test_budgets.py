@@ -78,10 +78,8 @@ def bills():
             }
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """An installation with two incidents, and the marts of budgets and alerts."""
-    settings = install(tmp_path_factory.mktemp("budgets"), rules_text=RULES)
+def write(settings):
+    """Two incidents and what was told of them."""
     settings.home_path.mkdir(parents=True, exist_ok=True)
     with session(settings) as opened:
         for name, resolved, value in (("a", NOW, "1.250000000001"), ("b", None, "disconnected")):
@@ -101,6 +99,13 @@ def place(tmp_path_factory):
                 )
             )  # fmt: skip
     assert snapshot_alerts(settings) == {"budgets": 6, "incidents": 2, "alert_messages": 2}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """An installation with two incidents, and the marts of budgets and alerts."""
+    settings = install(tmp_path_factory.mktemp("budgets"), rules_text=RULES)
+    write(settings)
     with duckdb.connect(str(settings.warehouse_path)) as warehouse:
         warehouse.execute("set timezone = 'UTC'")
         warehouse.execute("create schema marts")

@@ -93,10 +93,8 @@ OWN_NAMES = (
 """Provider, name as called, name in the answer, and the model it is; a name of two models stays as it is."""
 
 
-@pytest.fixture(scope="module")
-def warehouse(tmp_path_factory):
-    """A day of OpenAI's bill, of OpenRouter's and of LiteLLM's estimates of the same OpenAI calls, built."""
-    path = tmp_path_factory.mktemp("gateways") / "warehouse.duckdb"
+def write(path):
+    """A day of OpenAI's bill, of OpenRouter's and of LiteLLM's estimates of the same OpenAI calls."""
     raw.create(path, ("openai", "openrouter", "litellm", "azure_openai", "aws_bedrock"))
     raw.add_connections(path, "c-openai", "c-openrouter", "c-litellm", "c-azure_openai", "c-aws_bedrock")
     with raw.connect(path) as connection:
@@ -151,6 +149,12 @@ def warehouse(tmp_path_factory):
         ),
     ]
     raw.load_events(path, events, 1)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    path = tmp_path_factory.mktemp("gateways") / "warehouse.duckdb"
+    write(path)
     assert raw.dbt(path, "seed") == []
     assert raw.dbt(path, "run", "--select", *(f"+{model}" for model in MODELS)) == []
     return path

@@ -59,10 +59,8 @@ SKUS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def warehouse(tmp_path_factory, empty_home):
-    """Days of all tests, built once."""
-    path = tmp_path_factory.mktemp("google") / "warehouse.duckdb"
+def write(path, empty_home=None):
+    """Days of all tests."""
     raw.create(path, ("google",), empty_home)
     raw.add_connections(path, CONNECTION)
     for day, lines in BILLS.items():
@@ -71,6 +69,12 @@ def warehouse(tmp_path_factory, empty_home):
     restated = [line("1"), line("2", cost_type="adjustment")]
     raw.pull(path, CONNECTION, "costs", RESTATED, restated, raw.after(RESTATED, 72))
     raw.load_events(path, METERED, 1)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory, empty_home):
+    path = tmp_path_factory.mktemp("google") / "warehouse.duckdb"
+    write(path, empty_home)
     assert raw.build(path) == []
     return path
 

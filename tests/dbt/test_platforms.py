@@ -72,10 +72,8 @@ def land(path, provider: Provider, app, credentials):
                 raw.pull(path, f"c-{provider.name}", report.name, day.day, list(day.rows))
 
 
-@pytest.fixture(scope="module")
-def warehouse(tmp_path_factory):
-    """Three days of every account, built."""
-    path = tmp_path_factory.mktemp("platforms") / "warehouse.duckdb"
+def write(path):
+    """Three days of every account."""
     raw.create(path, PROVIDERS)
     raw.add_connections(path, *(f"c-{name}" for name in PROVIDERS))
     land(
@@ -132,6 +130,12 @@ def warehouse(tmp_path_factory):
     for day in (ODD_DAY, DAY):
         for table, more in (("cortex_aisql", {"user_id": "17"}), ("cortex_functions", {})):
             raw.pull(path, "c-snowflake", table, day, [older | more])
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    path = tmp_path_factory.mktemp("platforms") / "warehouse.duckdb"
+    write(path)
     assert raw.dbt(path, "seed") == []
     assert raw.dbt(path, "run", "--select", *(f"+{model}" for model in MODELS), *STAGING) == []
     return path

@@ -69,9 +69,8 @@ ANSWER = {
 }
 
 
-@pytest.fixture(scope="module")
-def rejects(tmp_path_factory, empty_home):
-    path = tmp_path_factory.mktemp("rejects") / "warehouse.duckdb"
+def write(path, empty_home=None):
+    """Events, refusals, outcomes and prompts, some of them twice."""
     raw.create(path, (), empty_home)
     raw.load_events(path, [event("e1", 0), event("e2", 0, line=2), event("e3", 0, line=3)], 1)
     raw.load_rejects(path, [reject("f1", 4), reject("f1", 5), reject("f9", None)], 1)
@@ -85,6 +84,12 @@ def rejects(tmp_path_factory, empty_home):
     raw.load_kind(path, OUTCOMES, ACHIEVED, 4)
     raw.load_kind(path, OUTCOMES, ACHIEVED[:1], 5)
     raw.load_kind(path, PROMPTS, [ANSWER, {**ANSWER, "file_line": 2, "output_text": "later"}], 4)
+
+
+@pytest.fixture(scope="module")
+def rejects(tmp_path_factory, empty_home):
+    path = tmp_path_factory.mktemp("rejects") / "warehouse.duckdb"
+    write(path, empty_home)
     assert raw.build(path) == []
     return path, {
         (row["file_url"], row["file_line"]): row

@@ -139,10 +139,8 @@ MISTRAL = {
 }
 
 
-@pytest.fixture(scope="module")
-def warehouse(tmp_path_factory):
-    """A day of each bill, October's first days of Mistral's, and metered calls; built."""
-    path = tmp_path_factory.mktemp("small") / "warehouse.duckdb"
+def write(path):
+    """A day of each bill, October's first days of Mistral's, and metered calls."""
     raw.create(path, PROVIDERS)
     raw.add_connections(path, *(f"c-{provider}" for provider in PROVIDERS))
     raw.pull(path, "c-vercel", "report", DAY, [vercel("openai/gpt-5-mini", "99")], raw.after(DAY, 25))
@@ -167,6 +165,12 @@ def warehouse(tmp_path_factory):
             kind = "output" if "output_tokens" in event else "input"
             event |= {"cost_status": "priced", f"{kind}_cost_usd": event["cost_usd"]}
     raw.load_events(path, events, 1)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    path = tmp_path_factory.mktemp("small") / "warehouse.duckdb"
+    write(path)
     assert raw.dbt(path, "seed") == []
     assert raw.dbt(path, "run", "--select", *(f"+{model}" for model in MODELS), *small_models()) == []
     return path

@@ -134,9 +134,8 @@ TASKS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def warehouse(tmp_path_factory):
-    path = tmp_path_factory.mktemp("tasks") / "warehouse.duckdb"
+def write(path):
+    """Tasks of PiAPI, a bill in files, Cloudflare's logs, DeepSeek's balance, and metered calls."""
     raw.create(path, ("piapi", "file", "cloudflare", "deepseek"))
     raw.add_connections(path, "c-piapi", "c-file", "c-cloudflare", "c-deepseek")
     raw.pull(path, "c-cloudflare", "logs", DAY, LOGS)
@@ -199,6 +198,12 @@ def warehouse(tmp_path_factory):
         ),
     ]
     raw.load_events(path, events, 1)
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tasks") / "warehouse.duckdb"
+    write(path)
     assert raw.dbt(path, "seed") == []
     assert raw.dbt(path, "run", "--select", *(f"+{model}" for model in MODELS)) == []
     return path

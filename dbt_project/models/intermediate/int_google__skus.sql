@@ -43,7 +43,7 @@ read_words as (
         {% for kind, spellings in words.items() %}
         {{ has_word('name', spellings) }} as is_{{ kind }},
         {% endfor %}
-        regexp_extract(name, ' (text|audio|image|video) ', 1) as modality
+        {{ first_match('name', ' (text|audio|image|video) ', 1) }} as modality
     from spelled
 
 )

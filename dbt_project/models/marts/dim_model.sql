@@ -1,6 +1,6 @@
 with names as (
 
-    select provider, model, null as billed_date, null as metered_date, 1 as alias_count from {{ ref('int_model_aliases__unioned') }}
+    select provider, model, cast(null as date) as billed_date, cast(null as date) as metered_date, 1 as alias_count from {{ ref('int_model_aliases__unioned') }}
     union all
     select provider, model, charge_date, null, 0 from {{ ref('int_charges__unioned') }}
     union all

@@ -9,7 +9,7 @@ with lines as (
 
     select
         *,
-        regexp_extract(usage_type, '{{ region }}', 1) as region_code,
+        {{ first_match('usage_type', region, 1) }} as region_code,
         regexp_replace(usage_type, '{{ region }}', '') as local_type,
         usage_type like '%MP:%-Units' as is_marketplace
     from ({{ current_rows('aws_bedrock', 'costs') }}) as costs
@@ -34,9 +34,9 @@ parts as (
 
     select
         *,
-        nullif(regexp_extract(body, '{{ line }}', 1), '') as named_model,
-        regexp_extract(body, '{{ line }}', 2) as token_name,
-        regexp_extract(body, '{{ line }}', 3) as tail
+        nullif({{ first_match('body', line, 1) }}, '') as named_model,
+        {{ first_match('body', line, 2) }} as token_name,
+        {{ first_match('body', line, 3) }} as tail
     from bodies
 
 )
@@ -71,7 +71,7 @@ select
     end as tier,
     nullif(parts.region_code, '') as region_code,
     regions.region,
-    nullif(regexp_extract(parts.tail, '(cross-region(-[a-z]+)?|global)', 1), '') as routing,
+    nullif({{ first_match('parts.tail', 'cross-region(-[a-z]+)?|global') }}, '') as routing,
 
     ---------- amounts
     parts.unblended_cost_amount as amount_value,

@@ -30,7 +30,7 @@ left join (
         day,
         content_hash,
         count(*) as line_count,
-        sum({{ 'null' if bill.is_cumulative else money_from_cents_text(bill.amount) if bill.in_cents else 'cast(' ~ bill.amount ~ ' as ' ~ type_money() ~ ')' }}) as amount_usd
+        sum({{ 'cast(null as ' ~ type_money() ~ ')' if bill.is_cumulative else money_from_cents_text(bill.amount) if bill.in_cents else 'cast(' ~ bill.amount ~ ' as ' ~ type_money() ~ ')' }}) as amount_usd
     from {{ raw_table(bill.provider, bill.report) }} as lines
     {% if bill.where %}where {{ bill.where }}{% endif %}
     group by connection_id, day, content_hash

@@ -20,7 +20,7 @@ select
     coalesce(credit_full_name, credit_name) as credit_name,
     seller_name,
     invoice_month,
-    nullif(regexp_extract(coalesce(labels, '') || coalesce(system_labels, ''), '{{ model_label }}', 1), '') as model_label,
+    nullif({{ first_match("coalesce(labels, '') || coalesce(system_labels, '')", model_label, 1) }}, '') as model_label,
     labels,
     project_labels,
     location_region as region,

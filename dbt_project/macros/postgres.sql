@@ -1,0 +1,33 @@
+{# What dbt's own macros say otherwise on PostgreSQL than on every other database. dbt looks here first. #}
+
+{# PostgreSQL has no cast that gives NULL: what is no number of the type, or no time, is found by its spelling. #}
+{% macro postgres__safe_cast(field, type) -%}
+{%- set text = 'cast(' ~ field ~ ' as text)' -%}
+{%- set digits = modules.re.match('decimal[(]([0-9]+), ?([0-9]+)[)]$', type) -%}
+{%- if digits or type == 'bigint' -%}
+{%- set whole_digits = digits.group(1) | int - digits.group(2) | int if digits else 18 -%}
+case
+    when {{ text }} ~ '^\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,2})?\s*$'
+        then case when abs(cast({{ text }} as numeric)) < 1e{{ whole_digits }} then cast(cast({{ text }} as numeric) as {{ type }}) end
+end
+{%- elif type == 'timestamp with time zone' -%}
+case
+    when {{ text }} ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$'
+        then cast({{ text }} as {{ type }})
+end
+{%- else -%}
+{{ exceptions.raise_compiler_error('No safe cast to ' ~ type ~ ' on PostgreSQL') }}
+{%- endif -%}
+{%- endmacro %}
+
+{# Boundaries passed, as whole numbers: dbt's own are floats. #}
+{% macro postgres__datediff(first_date, second_date, datepart) -%}
+{%- if datepart == 'day' -%}
+(cast({{ second_date }} as date) - cast({{ first_date }} as date))
+{%- elif datepart in ('second', 'millisecond') -%}
+{%- set whole = "extract(epoch from date_trunc('" ~ datepart ~ "', " -%}
+cast(({{ whole }}{{ second_date }})) - {{ whole }}{{ first_date }}))) * {{ 1 if datepart == 'second' else 1000 }} as bigint)
+{%- else -%}
+{{ exceptions.raise_compiler_error('No difference in units of a ' ~ datepart ~ ' on PostgreSQL') }}
+{%- endif -%}
+{%- endmacro %}

@@ -5,10 +5,13 @@
 {%- set text = 'cast(' ~ field ~ ' as text)' -%}
 {%- set digits = modules.re.match('decimal[(]([0-9]+), ?([0-9]+)[)]$', type) -%}
 {%- if digits or type == 'bigint' -%}
-{%- set whole_digits = digits.group(1) | int - digits.group(2) | int if digits else 18 -%}
+{%- set scale = digits.group(2) if digits else 0 -%}
+{%- set limit = '1e' ~ (digits.group(1) | int - scale | int) if digits else '9223372036854775808' -%}
 case
     when {{ text }} ~ '^\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,2})?\s*$'
-        then case when abs(cast({{ text }} as numeric)) < 1e{{ whole_digits }} then cast(cast({{ text }} as numeric) as {{ type }}) end
+        then case
+            when abs(round(cast({{ text }} as numeric), {{ scale }})) < {{ limit }} then cast(cast({{ text }} as numeric) as {{ type }})
+        end
 end
 {%- elif type == 'timestamp with time zone' -%}
 case

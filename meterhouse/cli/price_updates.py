@@ -182,7 +182,11 @@ def _diff_books(books: Path, is_json: bool) -> None:
     agreeing, found = disagreements(in_force, list(opinion_rows(table, aliases, version, rfc3339(now))))
     rows = [
         plain_numbers(row)
-        | {"region": row["region"] or None, "above_input_tokens": max(row["above_input_tokens"], 0)}
+        | {
+            "region": row["region"] or None,
+            "hours": row["hours"] or None,
+            "above_input_tokens": max(row["above_input_tokens"], 0),
+        }
         for row in found.iter_rows(named=True)
     ]
     if is_json:
@@ -199,12 +203,13 @@ def _diff_books(books: Path, is_json: bool) -> None:
 
 def _print_prices(rows: list[dict[str, Any]], names: list[str], empty: str | None = None) -> None:
     print_table(
-        ["model", "tier", "region", "above", "token type", "days", *names],
+        ["model", "tier", "region", "hours", "above", "token type", "days", *names],
         [
             (
                 f"{row['provider']} {row['model']}",
                 row["tier"],
                 row["region"] or None,
+                row["hours"] or None,
                 row["above_input_tokens"] or None,
                 row["token_type"],
                 days(row),

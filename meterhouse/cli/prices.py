@@ -106,7 +106,7 @@ def show(
     overrides: OverridesFile = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """What a model costs: unit prices by provider, tier, region and context threshold, and where they are from.
+    """What a model costs: unit prices by provider, tier, region, hours (UTC) and context threshold, and their source.
 
     Examples: `meterhouse prices show gpt-4o` · `meterhouse prices show claude-sonnet-4-5 --provider aws_bedrock`
     """
@@ -117,12 +117,13 @@ def show(
         print_json(found)
         return
     print_table(
-        ["model", "tier", "region", "above", "token type", "USD", "days", "source"],
+        ["model", "tier", "region", "hours", "above", "token type", "USD", "days", "source"],
         [
             (
                 f"{sheet['provider']} {sheet['model']}",
                 sheet["tier"],
                 sheet["region"],
+                sheet["hours"],
                 price["above_input_tokens"] or None,
                 price["token_type"],
                 per_unit(price["token_type"], price["unit_price_usd"]),

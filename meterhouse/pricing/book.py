@@ -3,9 +3,10 @@
 What belongs here: reading the seeds and shaping them for look-up. What does not: pricing (`price.py`), where the
 seeds come from (`import_genai_prices.py`), or what an installation has negotiated (`overrides.py`).
 
-A sheet is all prices of one provider, model, tier and region from `valid_from` to `valid_to`; a later sheet
-replaces it whole. Within a sheet each context threshold is a full price list, in force for the whole
-request once its input tokens exceed the threshold. `region` is empty for the price of everywhere.
+A sheet is all prices of one provider, model, tier, region and hours of the day from `valid_from` to `valid_to`; a later
+sheet replaces it whole. Within a sheet each context threshold is a full price list, in force for the whole
+request once its input tokens exceed the threshold. `region` is empty for the price of everywhere, `hours` for
+the price of the whole day, above which those of some hours stand (`hours.py`).
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from meterhouse.events.schema import BUCKETS
+from meterhouse.pricing.hours import refuse_unclear_hours
 from meterhouse.pricing.overrides import BASE, with_overrides
 from meterhouse.pricing.overrides_file import BEGINNING_OF_TIME, END_OF_TIME, Overrides, load_overrides
 from meterhouse.pricing.premiums import read_premiums, with_premiums
@@ -30,6 +32,7 @@ PRICE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "model": pl.String,
     "tier": pl.String,
     "region": pl.String,
+    "hours": pl.String,
     "token_type": pl.String,
     "above_input_tokens": pl.Int64,
     "valid_from": _TIME,
@@ -41,8 +44,8 @@ PRICE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "retrieved_at": _TIME,
 }
 """Columns of `PriceBook.prices`."""
-PRICE_KEY = ["provider", "model", "tier", "region", "valid_from", "above_input_tokens", "token_type"]
-_SHEET = ["provider", "model", "tier", "region", "valid_from", "valid_to", "price_version"]
+PRICE_KEY = ["provider", "model", "tier", "region", "hours", "valid_from", "above_input_tokens", "token_type"]
+_SHEET = ["provider", "model", "tier", "region", "hours", "valid_from", "valid_to", "price_version"]
 _PRICE_ENDING = "_unit_price_usd"
 _TOKEN_TYPES = [bucket.token_type for bucket in BUCKETS]
 _COUNTED = [bucket.token_type for bucket in BUCKETS if not bucket.field.endswith("_seconds")]
@@ -54,9 +57,9 @@ class PriceBook:
     """The price book, shaped for look-up.
 
     `prices`: one row per price (`PRICE_SCHEMA`). `sheets`: one row per sheet, `sheet`, `provider`, `model`, `tier`,
-    `region`, `valid_from`, `valid_to`, `price_version`, sorted by `valid_from`. `price_lists`: one row per sheet and
-    threshold, `sheet`, `above_input_tokens` (-1 for the base), and one unit price column per token type of an event,
-    sorted by threshold. `aliases`: see `models.py`.
+    `region`, `hours`, `valid_from`, `valid_to`, `price_version`, sorted by `valid_from`. `price_lists`: one row per
+    sheet and threshold, `sheet`, `above_input_tokens` (-1 for the base), and one unit price column per token type of an
+    event, sorted by threshold. `aliases`: see `models.py`.
     """
 
     prices: pl.DataFrame
@@ -111,7 +114,7 @@ def shaped(prices: pl.DataFrame, aliases: pl.DataFrame, overrides: Overrides | N
 
 def for_look_up(typed: pl.DataFrame, aliases: pl.DataFrame) -> PriceBook:
     """The book of prices (`PRICE_SCHEMA`) to which nothing is to be added, and aliases."""
-    sheets = typed.select(_SHEET).unique().sort("valid_from", *_SHEET[:4]).with_row_index("sheet")
+    sheets = typed.select(_SHEET).unique().sort("valid_from", *_SHEET[:5]).with_row_index("sheet")
     return PriceBook(typed, sheets, _price_lists(typed.join(sheets, on=_SHEET)), aliases)
 
 
@@ -130,6 +133,7 @@ def listed(prices: pl.DataFrame) -> pl.DataFrame:
         ValueError: a row has no readable price or time, or two rows give one price.
     """
     typed = _typed(prices)
+    refuse_unclear_hours(typed)
     doubled = typed.filter(typed.select(PRICE_KEY).is_duplicated())
     if doubled.height:
         raise ValueError(f"The price book prices {doubled.row(0, named=True)} twice; remove one of the rows.")
@@ -158,7 +162,7 @@ def _typed(prices: pl.DataFrame) -> pl.DataFrame:
         return (
             prices.with_columns(blank)
             .with_columns(
-                pl.col("region").fill_null(""),
+                pl.col("region", "hours").fill_null(""),
                 pl.col("unit_price_usd").str.strip_chars().cast(UNIT_PRICE),
                 pl.col("above_input_tokens").cast(pl.Int64).replace(0, BASE),
                 valid_from=_time("valid_from").fill_null(BEGINNING_OF_TIME),

@@ -1,12 +1,9 @@
-"""The price book that `genai-prices` (MIT) gives: the installed package, or the table that its project publishes.
+"""The price book that `genai-prices` (MIT) gives, as rows of the seeds.
 
 Run: `python -m meterhouse.pricing.import_genai_prices` writes the seeds from the package. What belongs here:
-flattening. What does not: reading the seeds (`book.py`), and which of two books holds (`merge.py`). Only what the
-source says is written: a tier, a cache duration or a modality without a price there has no row, and its events stay
-unpriced.
-
-What differs between the source and us is a table here: names of providers, what a model is called where its bill
-leaves parts of its id out, and where a provider charges what another one lists.
+flattening. What does not: what the source calls things (`genai_prices_source.py`), reading the seeds (`book.py`), and
+which of two books holds (`merge.py`). Only what the source says is written: a tier, a cache duration or a modality
+without a price there has no row, and its events stay unpriced.
 
 A tier's sheet starts where the source first gives that tier a price of its own; what the tier does not
 override it takes from the standard sheet of the day, as the source does (contract focus-prices-otel §2).
@@ -14,134 +11,47 @@ override it takes from the standard sheet of the day, as the source does (contra
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from genai_prices.data import providers
 from genai_prices.types import (
     ClauseEquals,
     ClauseOr,
     ClauseStartsWith,
+    ConditionalPrice,
     ModelInfo,
     ModelPrice,
-    Provider,
     StartDateConstraint,
     TieredPrices,
-    _providers_from_raw,
+    TimeOfDateConstraint,
 )
 
 from meterhouse.pricing.book import SEEDS_FOLDER
+from meterhouse.pricing.genai_prices_source import (
+    AS_TEXT,
+    ENDINGS,
+    INSTALLED,
+    LISTED_ELSEWHERE,
+    MILLION,
+    NO_BUCKET,
+    NOT_ALL_OUTPUT,
+    OUTDATED,
+    PER_REQUEST,
+    PROVIDERS,
+    SOURCE,
+    SOURCE_NAMES,
+    TIER_CONTEXTS,
+    UNITS,
+    Release,
+)
+from meterhouse.pricing.hours import hours_of
 from meterhouse.pricing.models import REGIONAL, model_name
 from meterhouse.pricing.seeds import ALIAS_COLUMNS, PRICE_COLUMNS, Row, write_rows
-
-SOURCE = "genai-prices"
-PROVIDERS = {
-    "anthropic": "anthropic",
-    "openai": "openai",
-    "azure_openai": "azure",
-    "aws_bedrock": "aws",
-    "google": "google",
-    "openrouter": "openrouter",
-    "mistral": "mistral",
-    "xai": "x-ai",
-    "together": "together",
-    "groq": "groq",
-    "cohere": "cohere",
-    "perplexity": "perplexity",
-    "voyage": "voyageai",
-}
-"""Our providers, and what the source calls each."""
-LISTED_ELSEWHERE = {"azure_openai": ("openai", "anthropic")}
-"""Whose standard prices hold for the models that the source lists not here but, as it says, there."""
-RETRIEVED_AT = "2026-11-23T00:00:00Z"
-"""When the installed release was fetched; changes with it."""
-
-TIER_CONTEXTS: dict[str, dict[str, str]] = {
-    "standard": {},
-    "batch": {"processing": "batch"},
-    "flex": {"service_tier": "flex"},
-    "priority": {"service_tier": "priority"},
-}
-"""Our tiers as the source's request context; its `fast` is no tier of ours."""
-
-_MILLION, _THOUSAND, _HOUR_SECONDS = Decimal(1_000_000), Decimal(1_000), Decimal(3_600)
-UNITS: dict[str, tuple[str, Decimal]] = {
-    "input_mtok": ("input", _MILLION),
-    "cache_read_mtok": ("cache_read", _MILLION),
-    "cache_write_mtok": ("cache_write_5m", _MILLION),
-    "cache_write_1h_mtok": ("cache_write_1h", _MILLION),
-    "output_mtok": ("output", _MILLION),
-    "input_audio_mtok": ("audio_input", _MILLION),
-    "output_audio_mtok": ("audio_output", _MILLION),
-    "input_image_mtok": ("image_input", _MILLION),
-    "input_video_mtok": ("video_input", _MILLION),
-    "output_image_mtok": ("image_output", _MILLION),
-    "input_mchars": ("characters", _MILLION),
-    "audio_hours": ("audio_seconds", _HOUR_SECONDS),
-    "web_searches_kcount": ("web_searches", _THOUSAND),
-    "storage_searches_kcount": ("file_search", _THOUSAND),
-}
-"""The source's price keys as our token types, and the units their prices are per."""
-
-_SOURCE_NAMES = {token_type: key for key, (token_type, _) in UNITS.items()}
-
-_NO_BUCKET = (
-    "input_audio_hours",
-    "cache_audio_read_mtok",
-    "cache_image_read_mtok",
-    "output_video_mtok",
-    "output_reasoning_mtok",
-)
-"""Price keys left out: audio hours are priced once, and events have no bucket for the others."""
-_AS_TEXT = ("image_input", "video_input")
-"""Token types of Gemini that cost what text does where the source gives them no price of their own: its list has one
-price for text, image and video."""
-_PER_REQUEST = (
-    "requests_kcount",
-    "input_text_messages_kcount",
-    "input_document_kpages",
-    "output_citation_mtok",
-)
-"""Price keys of models that are left out whole: an event has no bucket for them, and the rest is not the cost."""
-_NOT_ALL_OUTPUT = "output_reasoning_mtok"
-"""Where reasoning has a price of its own, output has no single price: none is written."""
-
-_ENDINGS = {"openai": ("", "-preview"), "anthropic": ("", "-latest")}
-"""What providers append to the prefix of a `starts_with` clause to make a real model name."""
-
-
-@dataclass(frozen=True)
-class Release:
-    """One state of the source: its providers, and what its rows say of where they are from."""
-
-    providers: list[Provider]
-    version: str
-    retrieved_at: str
-
-    def source(self, provider: str) -> Provider | None:
-        """What it calls one of our providers; None where it has none."""
-        return next((one for one in self.providers if one.id == PROVIDERS[provider]), None)
-
-
-INSTALLED = Release(providers, version("genai-prices"), RETRIEVED_AT)
-
-
-def published_release(table: Any, source_version: str, retrieved_at: str) -> Release:
-    """The release of a table as the project publishes it: the parsed JSON list of providers.
-
-    Raises:
-        ValueError: It is no such table.
-    """
-    found = _providers_from_raw(table)
-    if not any(one.id in PROVIDERS.values() for one in found):
-        raise ValueError("it names none of the providers that are priced here")
-    return Release(found, source_version, retrieved_at)
 
 
 def main(folder: Path = SEEDS_FOLDER) -> None:
@@ -177,13 +87,14 @@ def listed_models(provider: str, release: Release = INSTALLED) -> Iterator[tuple
 
     Bedrock's ids lose region, vendor and version, as its bill names none of them. Where the source lists a model as
     global and as regional, the global price is that of everywhere. OpenRouter's models are named `vendor/model`; the
-    source's older names without a vendor are on no bill. A model with a price that no event can say the quantity of, or
-    with one by time of day, is left out.
+    source's older names without a vendor are on no bill. A model with a price that no event can say the quantity of is
+    left out, and so is an outdated one.
     """
     source = release.source(provider)
     if source is None:
         return
-    own = [model for model in source.models if _is_tellable(model)]
+    outdated = OUTDATED.get(provider, ())
+    own = [model for model in source.models if _is_tellable(model) and model.id not in outdated]
     if provider == "aws_bedrock":
         yield from _bedrock_models(own)
     elif provider == "openrouter":
@@ -208,10 +119,8 @@ def _bedrock_models(own: list[ModelInfo]) -> Iterator[tuple[str, str, ModelInfo]
 
 
 def _is_tellable(model: ModelInfo) -> bool:
-    dated = () if isinstance(model.prices, ModelPrice) else model.prices
-    sheets = [model.prices] if isinstance(model.prices, ModelPrice) else [one.prices for one in dated]
-    has_hours = any(not isinstance(one.constraint, StartDateConstraint | None) for one in dated)
-    return not has_hours and not any(getattr(sheet, key) for sheet in sheets for key in _PER_REQUEST)
+    sheets = [model.prices] if isinstance(model.prices, ModelPrice) else [one.prices for one in model.prices]
+    return not any(getattr(sheet, key) for sheet in sheets for key in PER_REQUEST)
 
 
 def bare_name(model_id: str) -> str:
@@ -221,15 +130,41 @@ def bare_name(model_id: str) -> str:
 
 
 def _model_rows(provider: str, name: str, region: str, model: ModelInfo, release: Release) -> Iterator[Row]:
+    for hours, at_hours in _by_hours(model):
+        yield from _rows_at_hours(provider, name, region, hours, at_hours, release)
+
+
+def _by_hours(model: ModelInfo) -> Iterator[tuple[str, ModelInfo]]:
+    """The model with its prices of the whole day, and with those of each span of hours.
+
+    The source says of a price either since when or at which hours; one of hours is above the last price before it in
+    its list, and is taken to be as old.
+    """
+    if isinstance(model.prices, ModelPrice):
+        yield "", model
+        return
+    of_day: list[ConditionalPrice] = []
+    for one in model.prices:
+        if isinstance(one.constraint, TimeOfDateConstraint):
+            hours = hours_of(one.constraint.start_time, one.constraint.end_time)
+            yield hours, replace(model, prices=[replace(one, constraint=of_day[-1].constraint)])
+        else:
+            of_day.append(one)
+    yield "", replace(model, prices=of_day)
+
+
+def _rows_at_hours(
+    provider: str, name: str, region: str, hours: str, model: ModelInfo, release: Release
+) -> Iterator[Row]:
     for tier, context in TIER_CONTEXTS.items():
         starts = _sheet_starts(model, context)
         for start, end in pairwise([*starts, None]):
             prices = model.get_prices(datetime.combine(start or date.min, time(), UTC), context)
             sheet = list(
-                _sheet_rows(prices, _AS_TEXT if provider == "google" and name.startswith("gemini-") else ())
+                _sheet_rows(prices, AS_TEXT if provider == "google" and name.startswith("gemini-") else ())
             )
             stamp = (
-                _price_version((provider, name, tier, *filter(None, [region])), start, sheet),
+                _price_version((provider, name, tier, *filter(None, [region, hours])), start, sheet),
                 SOURCE,
                 release.version,
                 release.retrieved_at,
@@ -240,6 +175,7 @@ def _model_rows(provider: str, name: str, region: str, model: ModelInfo, release
                     name,
                     tier,
                     region,
+                    hours,
                     token_type,
                     above,
                     _day(start),
@@ -253,7 +189,7 @@ def _model_rows(provider: str, name: str, region: str, model: ModelInfo, release
 def _sheet_starts(model: ModelInfo, context: dict[str, str]) -> list[date | None]:
     """Days on which a sheet of the tier starts, None for the beginning of time."""
     conditions = [] if isinstance(model.prices, ModelPrice) else [price.constraint for price in model.prices]
-    standard = {None, *(_start(constraint) for constraint in conditions)}
+    standard = {_start(constraint) for constraint in conditions} or {None}
     if not context:
         return sorted(standard, key=lambda day: day or date.min)
     own = {_start(v.constraint) for v in model.price_variants or () if v.when == context}
@@ -269,13 +205,13 @@ def _start(constraint: Any) -> date | None:
         return None
     if isinstance(constraint, StartDateConstraint):
         return constraint.start_date
-    raise ValueError(f"{constraint!r} is no start date; a price by time of day needs a rule of its own")
+    raise ValueError(f"{constraint!r} is no start date; such a price needs a rule of its own")
 
 
 def _sheet_rows(prices: ModelPrice, as_text: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Token type, threshold and unit price of a sheet; every threshold is a full list."""
     said = {key: price for key, price in vars(prices).items() if price is not None}
-    left_out = {*_NO_BUCKET, "output_mtok"} if _NOT_ALL_OUTPUT in said else {*_NO_BUCKET}
+    left_out = {*NO_BUCKET, "output_mtok"} if NOT_ALL_OUTPUT in said else {*NO_BUCKET}
     given = {key: price for key, price in said.items() if key not in left_out}
     tiered = [price for price in given.values() if isinstance(price, TieredPrices)]
     for above in sorted({0, *(tier.start for price in tiered for tier in price.tiers)}):
@@ -283,8 +219,8 @@ def _sheet_rows(prices: ModelPrice, as_text: tuple[str, ...]) -> Iterator[tuple[
             token_type, units = UNITS[key]
             yield token_type, str(above), _plain(_price_above(price, above) / units)
         for token_type in as_text:
-            if "input_mtok" in given and _SOURCE_NAMES[token_type] not in given:
-                yield token_type, str(above), _plain(_price_above(given["input_mtok"], above) / _MILLION)
+            if "input_mtok" in given and SOURCE_NAMES[token_type] not in given:
+                yield token_type, str(above), _plain(_price_above(given["input_mtok"], above) / MILLION)
 
 
 def _price_above(price: Decimal | TieredPrices, above: int) -> Decimal:
@@ -310,7 +246,7 @@ def _day(day: date | None) -> str:
 def _alias_rows(provider: str, name: str, model: ModelInfo, release: Release) -> Iterator[Row]:
     """Names that can be listed and that the source itself resolves to the model; every model names itself."""
     source = release.source(provider)
-    listed = () if provider == "aws_bedrock" else _listed_names(model.match, _ENDINGS.get(provider, ("",)))
+    listed = () if provider == "aws_bedrock" else _listed_names(model.match, ENDINGS.get(provider, ("",)))
     for alias in sorted({name, *(alias.lower() for alias in listed)}):
         found = source.find_model(alias, all_providers=release.providers) if source is not None else None
         if alias == name or (found is not None and found.id == model.id):

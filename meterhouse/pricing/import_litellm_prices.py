@@ -178,7 +178,7 @@ def _rows(found: list["_Entry"], aliases: pl.DataFrame, version: str, retrieved_
             stamp = hashlib.sha256(repr((*key, SOURCE, sorted(sheet.items()))).encode()).hexdigest()[:12]
             for (above, token_type), price in sorted(sheet.items()):
                 values = (
-                    *(*key, token_type, str(above), "", "", _plain(price)),
+                    *(*key, "", token_type, str(above), "", "", _plain(price)),
                     *(stamp, SOURCE, version, retrieved_at),
                 )
                 yield dict(zip(PRICE_COLUMNS, values, strict=True))
@@ -244,7 +244,7 @@ def disagreements(prices: pl.DataFrame, rows: list[Row]) -> tuple[int, pl.DataFr
     Returns:
         The count of equal prices, and a frame with the key of a price, `unit_price_usd` and `litellm_unit_price_usd`.
     """
-    key = ["provider", "model", "tier", "region", "above_input_tokens", "token_type"]
+    key = ["provider", "model", "tier", "region", "hours", "above_input_tokens", "token_type"]
     own = pl.DataFrame(rows).select(
         *(name for name in key if name != "above_input_tokens"),
         above_input_tokens=pl.col("above_input_tokens").cast(pl.Int64).replace(0, BASE),

@@ -15,7 +15,7 @@ from meterhouse.pricing.models import with_canonical_model
 from meterhouse.pricing.overrides import BASE
 from meterhouse.pricing.overrides_file import BEGINNING_OF_TIME, END_OF_TIME
 
-_SHEET = ["provider", "model", "tier", "region", "valid_from", "valid_to", "price_version"]
+_SHEET = ["provider", "model", "tier", "region", "hours", "valid_from", "valid_to", "price_version"]
 _ORIGIN = ["source", "source_version", "retrieved_at"]
 
 
@@ -60,6 +60,7 @@ def _sheet(row: dict[str, Any]) -> dict[str, Any]:
     sheet = {name: row[name] for name in (*_SHEET, *_ORIGIN)}
     return sheet | {
         "region": row["region"] or None,
+        "hours": row["hours"] or None,
         "valid_from": None if row["valid_from"] == BEGINNING_OF_TIME else row["valid_from"],
         "valid_to": None if row["valid_to"] == END_OF_TIME else row["valid_to"],
     }

@@ -6,7 +6,8 @@ installation keeps its own (`versions.py`).
 Nothing that was listed is ever taken away: a model or day that the newer book no longer lists keeps its price. A price
 of the newer book holds from its own start where that is later than the start of the sheet in force; a price that was
 changed without saying since when holds from a day given. What only adds token types to a sheet, or sheets where there
-were none, holds for all the days it lists.
+were none, holds for all the days it lists. Prices of some hours of the day belong to the model that has a price of
+the whole day: the newer book ends those it no longer lists, and starts new ones, from the day given.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ from meterhouse.pricing.book import PRICE_KEY
 from meterhouse.pricing.import_litellm_prices import SOURCE as SECOND_SOURCE
 from meterhouse.pricing.overrides_file import BEGINNING_OF_TIME, END_OF_TIME
 
-KEY = ["provider", "model", "tier", "region"]
+_WHOLE_DAY = ["provider", "model", "tier", "region"]
+KEY = [*_WHOLE_DAY, "hours"]
 _PRICE = [*PRICE_KEY, "valid_to", "unit_price_usd"]
 
 Row = dict[str, Any]
@@ -41,9 +43,16 @@ def merged(held: pl.DataFrame, offered: pl.DataFrame, holds_from: datetime) -> p
     firsts = held.filter(pl.col("source") != SECOND_SOURCE).select(KEY).unique()
     fills = offered.filter(pl.col("source") == SECOND_SOURCE).join(firsts, on=KEY, how="anti")
     offered = pl.concat([offered.filter(pl.col("source").ne_missing(SECOND_SOURCE)), fills])
-    keys = _differing(held, offered).join(offered, on=KEY, how="semi")
+    keys = _differing(held, offered).join(offered, on=_WHOLE_DAY, how="semi")
     olds, news = _by_key(held.join(keys, on=KEY, how="semi")), _by_key(offered.join(keys, on=KEY, how="semi"))
-    rows = [row for key, new in news.items() for row in _timeline(olds.get(key, []), new, holds_from)]
+    known = set(held.select(_WHOLE_DAY).iter_rows())
+    rows = [
+        row
+        for key in {*olds, *news}
+        for row in _timeline(
+            olds.get(key, []), news.get(key, []), holds_from, bool(key[-1]) and key[:-1] in known
+        )
+    ]
     kept = held.join(keys, on=KEY, how="anti")
     return pl.concat([kept, pl.DataFrame(rows, schema=held.schema)]).sort(PRICE_KEY)
 
@@ -52,7 +61,7 @@ def differences(before: pl.DataFrame, after: pl.DataFrame) -> list[Row]:
     """Where two books differ, a row per price and span of days, both ends None where open.
 
     Returns:
-        `provider`, `model`, `tier`, `region`, `token_type`, `above_input_tokens`, `valid_from`, `valid_to`,
+        `provider`, `model`, `tier`, `region`, `hours`, `token_type`, `above_input_tokens`, `valid_from`, `valid_to`,
         `before_usd` and `after_usd` per single unit, None where there is no price.
     """
     keys = _differing(before, after)
@@ -76,10 +85,13 @@ def _by_key(prices: pl.DataFrame) -> dict[tuple[str, ...], list[Row]]:
     return found
 
 
-def _timeline(held: list[Row], offered: list[Row], holds_from: datetime) -> Iterator[Row]:
+def _timeline(
+    held: list[Row], offered: list[Row], holds_from: datetime, is_part_of_a_day: bool
+) -> Iterator[Row]:
     """The sheets of one key; neighbours with equal prices are one sheet."""
+    choose = _chosen_hours if is_part_of_a_day else _chosen
     chosen = (
-        (start, end, _chosen(_sheet_at(held, start), _sheet_at(offered, start), start >= holds_from))
+        (start, end, choose(_sheet_at(held, start), _sheet_at(offered, start), start >= holds_from))
         for start, end in _segments(held, offered, holds_from)
     )
     for _, group in groupby(chosen, key=lambda one: _prices(one[2])):
@@ -97,6 +109,14 @@ def _chosen(old: list[Row], new: list[Row], is_due: bool) -> list[Row]:
     has_a_later_start = new[0]["valid_from"] > old[0]["valid_from"]
     only_adds = before.items() <= after.items()
     return new if is_due or has_a_later_start or only_adds else old
+
+
+def _chosen_hours(old: list[Row], new: list[Row], is_due: bool) -> list[Row]:
+    """Where neither holds, the price of the whole day does, so that none of them is better than nothing."""
+    if _prices(old) == _prices(new):
+        return old
+    since = old[0]["valid_from"] if old else BEGINNING_OF_TIME
+    return new if is_due or (new and new[0]["valid_from"] > since) else old
 
 
 def _spans(before: list[Row], after: list[Row]) -> Iterator[Row]:

@@ -21,7 +21,7 @@ from meterhouse.pricing.reprice import calls_by_day
 from meterhouse.settings import Settings
 
 _USED = ["provider", "model", "tier"]
-_PRICE = [*_USED, "region", "token_type", "above_input_tokens"]
+_PRICE = [*_USED, "region", "hours", "token_type", "above_input_tokens"]
 _AT_LEAST = Decimal("0.01")
 """Share of a price by which another one must differ to be worth a word."""
 
@@ -32,7 +32,7 @@ def disputed_prices(
     """Listed prices of now, of models and tiers called since `start`, that another book sees more than 1 % off.
 
     Returns:
-        `provider`, `model`, `tier`, `region`, `token_type`, `above_input_tokens`, `unit_price_usd`, `source`,
+        `provider`, `model`, `tier`, `region`, `hours`, `token_type`, `above_input_tokens`, `unit_price_usd`, `source`,
         `other_unit_price_usd` and `other_source`.
 
     Raises:

@@ -4,7 +4,8 @@ What belongs here: which price an override replaces. What does not: the file (`o
 
 A discount is off the list price; a negotiated unit price is final, no discount is off it. Of two discounts the one that
 names the model counts, not both. A unit price holds at every context threshold unless it names one, which it holds at
-and beyond. A region without a sheet of its own starts as the sheet of everywhere. Each changed sheet has a version of
+and beyond. A region without a sheet of its own starts as the sheet of everywhere. A unit
+price holds at every hour of the day. Each changed sheet has a version of
 its own; sheets and days that nothing changes keep theirs.
 """
 
@@ -31,7 +32,7 @@ from meterhouse.pricing.overrides_file import (
 SOURCE = "override"
 BASE = -1
 """Threshold of the base price list."""
-_KEY = ["provider", "model", "tier", "region"]
+_KEY = ["provider", "model", "tier", "region", "hours"]
 _PLACES = Decimal("1e-18")
 _HUNDRED = Decimal(100)
 
@@ -40,7 +41,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Changes:
-    """Overrides of one provider, model, tier and region."""
+    """Overrides of one provider, model, tier, region and hours."""
 
     prices: tuple[PriceOverride, ...]
     discounts: tuple[Discount, ...]
@@ -75,7 +76,7 @@ def with_overrides(
     overrides = _canonical(overrides, aliases)
     _refuse_unknown_models(prices, overrides)
     known = {tuple(row) for row in prices.select(_KEY).unique().iter_rows()}
-    changed = {key: _changes(key, overrides) for key in known | set(_new_keys(overrides))}
+    changed = {key: _changes(key, overrides) for key in known | set(_new_keys(overrides, known))}
     changed = {key: changes for key, changes in changed.items() if changes.edges}
     if not changed:
         return prices, aliases
@@ -87,7 +88,7 @@ def with_overrides(
     rows = [
         row
         for key, changes in sorted(changed.items())
-        for row in _resheeted(key, listed.get(key) or listed.get((*key[:3], ""), []), changes)
+        for row in _resheeted(key, listed.get(key) or listed.get((*key[:3], "", key[4]), []), changes)
     ]
     kept = prices.join(keys, on=_KEY, how="anti")
     return pl.concat([kept, pl.DataFrame(rows, schema=prices.schema)]), aliases
@@ -140,17 +141,21 @@ def _refuse_unknown_models(prices: pl.DataFrame, overrides: Overrides) -> None:
         raise OverridesError(faults)
 
 
-def _new_keys(overrides: Overrides) -> Iterator[tuple[str, ...]]:
-    yield from ((one.provider, one.model, one.tier, one.region or "") for one in overrides.prices)
+def _new_keys(overrides: Overrides, known: set[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Keys that are priced, at every hour that has a price of everywhere of its own."""
+    for one in overrides.prices:
+        key = (one.provider, one.model, one.tier)
+        hours = {hours for *everywhere, hours in known if everywhere == [*key, ""]}
+        yield from ((*key, one.region or "", each) for each in {"", *hours})
 
 
 def _changes(key: tuple[str, ...], overrides: Overrides) -> _Changes:
-    provider, model, tier, region = key
+    provider, model, tier, region, _ = key
     return _Changes(
         tuple(
             one
             for one in overrides.prices
-            if (one.provider, one.model, one.tier, one.region or "") == key
+            if (one.provider, one.model, one.tier, one.region or "") == key[:4]
             or (not one.region and region and (one.provider, one.model, one.tier) == (provider, model, tier))
         ),
         tuple(

@@ -15,6 +15,7 @@ import polars as pl
 
 from meterhouse.events.schema import BUCKETS, NOTES_OF_CONTROLS, PRICING_FIELDS, Bucket
 from meterhouse.pricing.book import PriceBook, price_column
+from meterhouse.pricing.hours import at_their_hours
 from meterhouse.pricing.models import GOVERNMENT, region, with_canonical_model
 from meterhouse.pricing.overrides import BASE
 
@@ -89,11 +90,13 @@ def with_sheets(events: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
         .with_row_index("position")
     )
     lists = book.price_lists.with_row_index("price_list")
-    found = named.join(_lists_of(_sheets_of(names, book), lists), on="name").filter(
-        pl.col("started_at") >= pl.col("valid_from"),
-        pl.col("started_at") < pl.col("valid_to"),
-        pl.col("input_total") > pl.col("above_input_tokens"),
-        pl.col("input_total") <= pl.col("up_to_input_tokens"),
+    found = at_their_hours(
+        named.join(_lists_of(_sheets_of(names, book), lists), on="name").filter(
+            pl.col("started_at") >= pl.col("valid_from"),
+            pl.col("started_at") < pl.col("valid_to"),
+            pl.col("input_total") > pl.col("above_input_tokens"),
+            pl.col("input_total") <= pl.col("up_to_input_tokens"),
+        )
     )
     chosen = named.select("position").join(
         found.select("position", "sheet", "price_version", "price_list"),
@@ -124,12 +127,12 @@ def _names(calls: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
 
 
 def _lists_of(sheets: pl.DataFrame, lists: pl.DataFrame) -> pl.DataFrame:
-    """The price lists of each name's sheets, no two of them for one moment and one number of input tokens.
+    """The price lists of each name's sheets, no two of the same hours for one moment and one number of input tokens.
 
     A sheet that says nothing of few input tokens has an empty list for them.
     """
     until_next = sheets.with_columns(
-        pl.min_horizontal("valid_to", pl.col("valid_from").shift(-1).over("name")).alias("valid_to")
+        pl.min_horizontal("valid_to", pl.col("valid_from").shift(-1).over("name", "hours")).alias("valid_to")
     )
     bases = lists.filter(pl.col("above_input_tokens") == BASE)
     whole = pl.concat(
@@ -169,7 +172,7 @@ def _sheets_of(names: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
         left_on=["provider", "canonical_model", "tier"],
         right_on=key[:3],
     )
-    columns = ["name", "sheet", "price_version", "valid_from", "valid_to"]
+    columns = ["name", "sheet", "hours", "price_version", "valid_from", "valid_to"]
     return pl.concat([of_region.select(columns), of_everywhere.select(columns)]).sort("valid_from")
 
 

@@ -11,6 +11,7 @@ PRICE_COLUMNS = [
     "model",
     "tier",
     "region",
+    "hours",
     "token_type",
     "above_input_tokens",
     "valid_from",

@@ -31,7 +31,7 @@ PUBLISHED = {
     import_litellm_prices.SOURCE: f"{_PROJECTS}/BerriAI/litellm/main/model_prices_and_context_window.json",
 }
 """Where the projects publish their tables, by the name that stands for it."""
-_FIRST_BOOK = "meterhouse.pricing.import_genai_prices"
+_FIRST_BOOK, _ITS_SOURCE = "meterhouse.pricing.import_genai_prices", "meterhouse.pricing.genai_prices_source"
 """Imported where its table is read alone: that takes a second, and landing events needs none of it."""
 _TIMEOUT_SECONDS = 60
 _ALIASES = dict.fromkeys(ALIAS_COLUMNS, pl.String)
@@ -109,10 +109,10 @@ def _recognised(content: bytes, place: str, digest: str, aliases: pl.DataFrame, 
         return _of_rows(content, place, digest, now)
     table = json.loads(content, parse_float=Decimal)
     if isinstance(table, list):
-        flattening = import_module(_FIRST_BOOK)
-        release = flattening.published_release(table, digest, now)
+        flattening, source = import_module(_FIRST_BOOK), import_module(_ITS_SOURCE)
+        release = source.published_release(table, digest, now)
         rows, names = flattening.price_rows(release), flattening.alias_rows(release)
-        return Offer(_listed(rows), pl.DataFrame(names, schema=_ALIASES), flattening.SOURCE, digest, place)
+        return Offer(_listed(rows), pl.DataFrame(names, schema=_ALIASES), source.SOURCE, digest, place)
     return _of_litellm(table, digest, place, aliases, now)
 
 

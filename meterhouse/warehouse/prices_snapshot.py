@@ -24,12 +24,13 @@ _TABLE = """
     select *, cast(null as timestamptz) as recorded_at, cast(null as timestamptz) as superseded_at
     from snapshot limit 0
 """
+_COLUMNS_SINCE = "alter table raw_control.prices add column if not exists hours varchar"
 _END = f"""
     update raw_control.prices as old set superseded_at = $now
     where old.superseded_at is null and not exists (select 1 from snapshot as new where {_IS_THE_SAME})
 """  # noqa: S608 (columns of our own)
 _ADD = f"""
-    insert into raw_control.prices select *, $now, null from snapshot as new
+    insert into raw_control.prices by name select *, $now as recorded_at, null as superseded_at from snapshot as new
     where not exists (select 1 from raw_control.prices as old where old.superseded_at is null and {_IS_THE_SAME})
 """  # noqa: S608 (columns of our own)
 
@@ -56,6 +57,7 @@ def snapshot_prices(settings: Settings) -> dict[str, int]:
         database.register("aliases", book.aliases.to_arrow())
         database.begin()
         database.execute(_TABLE)
+        database.execute(_COLUMNS_SINCE)
         for statement in (_END, _ADD):
             database.execute(statement, {"now": datetime.now(UTC)})
         database.execute("create or replace table raw_control.listed_prices as from listed")
@@ -68,14 +70,14 @@ def snapshot_prices(settings: Settings) -> dict[str, int]:
 
 
 def _as_stored(prices: pl.DataFrame) -> pl.DataFrame:
-    """Prices with NULL for no end and everywhere, and 0 for no threshold."""
+    """Prices with NULL for no end, everywhere and the whole day, and 0 for no threshold."""
     return prices.select(
         pl.col(name).replace(BASE, 0)
         if name == "above_input_tokens"
         else pl.col(name).replace({BEGINNING_OF_TIME: None, END_OF_TIME: None})
         if name in ("valid_from", "valid_to")
         else pl.col(name).replace("", None)
-        if name == "region"
+        if name in ("region", "hours")
         else pl.col(name)
         for name in PRICE_SCHEMA
     )

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -11,6 +12,7 @@ from meterhouse.pricing.merge import KEY
 from meterhouse.pricing.update import apply, plan_update
 from meterhouse.pricing.versions import current_book
 from meterhouse.settings import Settings
+from meterhouse.warehouse.lock import warehouse
 from meterhouse.warehouse.prices_snapshot import snapshot_prices
 from tests.dbt import raw
 
@@ -123,7 +125,13 @@ LISTED = "provider = 'openai' and model = 'gpt-4o' and tier = 'standard' and tok
 def test_list_prices_are_those_of_the_book_whatever_was_negotiated(built):
     path, _, _ = built
     rows = raw.rows(path, "select * from intermediate.int_prices__listed")
-    assert len(rows) == read_listed(SEEDS_FOLDER)[0].height, "each once, not of the release again"
+    listed = read_listed(SEEDS_FOLDER)[0]
+    by_hour = listed.filter(pl.col("hours") != "")
+    of_days = listed.join(by_hour, on=["provider", "model", "tier"], how="anti")
+    assert by_hour.height
+    assert len(rows) == of_days.height, (
+        "each once, not of the release again, and none that depends on the hour"
+    )
     [found] = raw.rows(
         path, f"select unit_price_usd as usd from intermediate.int_prices__listed where {LISTED}"
     )
@@ -148,3 +156,20 @@ def test_list_prices_follow_an_update_of_the_book(tmp_path):
         f"select unit_price_usd as usd from raw_control.listed_prices where {LISTED} order by 1",
     )
     assert [row["usd"] for row in rows] == [Decimal("0.0000025"), Decimal("0.000005")]
+
+
+def test_prices_recorded_before_there_were_hours_are_kept(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    with warehouse(settings, "test") as path, duckdb.connect(path) as database:
+        database.execute("create schema raw_control")
+    snapshot_prices(settings)
+    with warehouse(settings, "test") as path, duckdb.connect(path) as database:
+        database.execute("alter table raw_control.prices drop column hours")
+    snapshot_prices(settings)
+    with warehouse(settings, "test") as path, duckdb.connect(path) as database:
+        rows = database.execute(
+            "select superseded_at is null, hours is null, count(*) from raw_control.prices group by all order by all"
+        ).fetchall()
+    by_hour = current_book(settings).prices.filter(pl.col("hours") != "").height
+    of_days = current_book(settings).prices.height - by_hour
+    assert rows == [(False, True, by_hour), (True, False, by_hour), (True, True, of_days)]

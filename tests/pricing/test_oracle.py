@@ -17,7 +17,7 @@ from genai_prices.data import providers
 from genai_prices.types import Usage
 
 from meterhouse.events.schema import BUCKETS, EVENT_SCHEMA
-from meterhouse.pricing import import_genai_prices
+from meterhouse.pricing import genai_prices_source, import_genai_prices
 from meterhouse.pricing.book import SEEDS_FOLDER, load_price_book, price_book
 from meterhouse.pricing.models import REGIONAL, with_canonical_model
 from meterhouse.pricing.overrides import BASE
@@ -38,11 +38,12 @@ PRICED_ON = datetime(2026, 8, 21, 12, tzinfo=UTC)
 SOURCES = {source.id: source for source in providers}
 LISTED = [
     (provider, *one)
-    for provider in import_genai_prices.PROVIDERS
+    for provider in genai_prices_source.PROVIDERS
     for one in import_genai_prices.listed_models(provider)
 ]
 TYPES_OF_SHEET: dict[tuple, list[tuple]] = {}
-for _row in FIRST_BOOK.prices.filter(pl.col("above_input_tokens") == BASE).iter_rows(named=True):
+_ALL_DAY = (pl.col("above_input_tokens") == BASE) & (pl.col("hours") == "")
+for _row in FIRST_BOOK.prices.filter(_ALL_DAY).iter_rows(named=True):
     _key = (_row["provider"], _row["model"], _row["tier"], _row["region"])
     TYPES_OF_SHEET.setdefault(_key, []).append((_row["valid_from"], _row["valid_to"], _row["token_type"]))
 
@@ -82,10 +83,19 @@ def said_by_source(provider, model_id, quantities, tier, at):
     return genai_prices.calc_price(
         Usage(**usage),
         model_id,
-        provider_id=import_genai_prices.PROVIDERS[provider],
+        provider_id=genai_prices_source.PROVIDERS[provider],
         genai_request_timestamp=at,
-        price_context=import_genai_prices.TIER_CONTEXTS[tier] or None,
+        price_context=genai_prices_source.TIER_CONTEXTS[tier] or None,
     ).total_price
+
+
+def asked_at(provider, name, at):
+    """When to ask the source: it has no day since when prices of some hours hold, and puts them in the past too."""
+    dated = FIRST_BOOK.sheets.filter(
+        pl.col("provider") == provider, pl.col("model") == name, pl.col("hours") != ""
+    )
+    is_before = dated.height and at < dated["valid_from"].min()
+    return at.replace(hour=12) if is_before else at
 
 
 def random_request(dice):
@@ -100,7 +110,7 @@ def random_request(dice):
         n: dice.choice([0, 1, dice.randrange(9_000), dice.randrange(400_000)])
         for n in {"input", *usual, *rare}
     }
-    found = SOURCES[import_genai_prices.PROVIDERS[provider]].find_model(model.id, all_providers=providers)
+    found = SOURCES[genai_prices_source.PROVIDERS[provider]].find_model(model.id, all_providers=providers)
     if found is None or found.id != model.id:
         return None
     event = {
@@ -109,7 +119,12 @@ def random_request(dice):
         "service_tier": tier,
         "started_at": at,
     } | {FIELDS[n]: quantity for n, quantity in quantities.items()}
-    return event, quantities, types, said_by_source(provider, model.id, quantities, tier, at)
+    return (
+        event,
+        quantities,
+        types,
+        said_by_source(provider, model.id, quantities, tier, asked_at(provider, name, at)),
+    )
 
 
 def rule_of(quantities, types):

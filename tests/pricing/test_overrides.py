@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from meterhouse.cli.main import app
 from meterhouse.events.schema import EVENT_SCHEMA
-from meterhouse.pricing.book import load_price_book, price_book
+from meterhouse.pricing.book import PRICE_KEY, load_price_book, price_book
 from meterhouse.pricing.overrides_file import OverridesError, parse_overrides
 from meterhouse.pricing.price import price_events
 
@@ -191,9 +191,8 @@ def test_the_command_checks_the_file_that_the_setting_names(tmp_path, monkeypatc
 def test_a_discount_on_a_whole_provider_takes_the_same_share_off_every_price(tmp_path):
     file = tmp_path / "overrides.yaml"
     file.write_text("discounts:\n  - {provider: openrouter, percent: 12.5}\n")
-    key = ["provider", "model", "tier", "region", "token_type", "above_input_tokens", "valid_from"]
     listed, lowered = load_price_book(), load_price_book(file)
-    both = listed.prices.join(lowered.prices, on=key, suffix="_now")
+    both = listed.prices.join(lowered.prices, on=PRICE_KEY, suffix="_now")
     share = pl.when(pl.col("provider") == "openrouter").then(Decimal("0.875")).otherwise(Decimal(1))
     wanted = both.with_columns(wanted=(pl.col("unit_price_usd") * share).cast(pl.Decimal(38, 18)))
     assert both.height == listed.prices.height == lowered.prices.height

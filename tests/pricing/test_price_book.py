@@ -38,8 +38,8 @@ def test_the_seeds_are_what_the_import_writes(tmp_path):
 
 
 def test_sheets_of_one_model_and_tier_never_overlap():
-    sheets = BOOK.sheets.sort("provider", "model", "tier", "region", "valid_from").with_columns(
-        earlier_end=pl.col("valid_to").shift().over("provider", "model", "tier", "region")
+    sheets = BOOK.sheets.sort("provider", "model", "tier", "region", "hours", "valid_from").with_columns(
+        earlier_end=pl.col("valid_to").shift().over("provider", "model", "tier", "region", "hours")
     )
     assert sheets.filter(pl.col("earlier_end") > pl.col("valid_from")).is_empty()
 

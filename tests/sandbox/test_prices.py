@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 from genai_prices import Usage, calc_price
 
-from meterhouse.pricing.import_genai_prices import PROVIDERS, listed_models
+from meterhouse.pricing.genai_prices_source import PROVIDERS
+from meterhouse.pricing.import_genai_prices import listed_models
 from sandbox.catalogue import MODELS, unit_price_usd
 
 USAGE_FIELDS = {

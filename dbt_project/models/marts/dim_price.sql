@@ -1,9 +1,10 @@
 select
-    {{ surrogate_key(['provider', 'model', 'tier', 'region', 'token_type', 'above_input_tokens', 'valid_from', 'recorded_at']) }} as price_id,
+    {{ surrogate_key(['provider', 'model', 'tier', 'region', 'hours', 'token_type', 'above_input_tokens', 'valid_from', 'recorded_at']) }} as price_id,
     provider,
     model,
     tier,
     region,
+    hours,
     token_type,
     above_input_tokens,
     valid_from,

@@ -3,6 +3,7 @@ select
     model,
     tier,
     region,
+    hours,
     token_type,
     above_input_tokens,
     valid_from,

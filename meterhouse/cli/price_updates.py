@@ -129,7 +129,7 @@ def list_versions(is_json: JsonFlag = False) -> None:
             "source_version": one.source_version,
             "place": one.place,
             "holds_from": one.holds_from,
-            "prices": listed_in(one)[0].height,
+            "prices": listed_in(one).prices.height,
         }
         for one in versions(Settings())
     ]
@@ -162,7 +162,7 @@ def diff(
             "Give two versions (`meterhouse prices versions` lists them), or --books FILE.",
         )
     settings = Settings()
-    (old, _), (new, _) = (listed_in(version_of(settings, number)) for number in (before, after))
+    old, new = (listed_in(version_of(settings, number)).regional_prices for number in (before, after))
     rows = differences(old, new)
     if is_json:
         print_json([plain_numbers(row) for row in rows])
@@ -177,9 +177,11 @@ def _diff_books(books: Path, is_json: bool) -> None:
         table, version = read_table(books)
     except (OSError, ValueError, KeyError, BadZipFile):
         raise UsageError(f"{books} is neither LiteLLM's wheel nor its price table.") from None
-    prices, aliases = listed_in(versions(Settings())[-1])
-    in_force = prices.filter((pl.col("valid_from") <= now) & (pl.col("valid_to") > now))
-    agreeing, found = disagreements(in_force, list(opinion_rows(table, aliases, version, rfc3339(now))))
+    listing = listed_in(versions(Settings())[-1])
+    in_force = listing.prices.filter((pl.col("valid_from") <= now) & (pl.col("valid_to") > now))
+    agreeing, found = disagreements(
+        in_force, list(opinion_rows(table, listing.aliases, version, rfc3339(now)))
+    )
     rows = [
         plain_numbers(row)
         | {
@@ -203,13 +205,12 @@ def _diff_books(books: Path, is_json: bool) -> None:
 
 def _print_prices(rows: list[dict[str, Any]], names: list[str], empty: str | None = None) -> None:
     print_table(
-        ["model", "tier", "region", "hours", "above", "token type", "days", *names],
+        ["model", "tier", "region", "above", "token type", "days", *names],
         [
             (
                 f"{row['provider']} {row['model']}",
                 row["tier"],
                 row["region"] or None,
-                row["hours"] or None,
                 row["above_input_tokens"] or None,
                 row["token_type"],
                 days(row),

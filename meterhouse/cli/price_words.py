@@ -1,7 +1,6 @@
 """Prices in words, as every `meterhouse prices` command says them."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,10 +18,11 @@ def per_unit(token_type: str, unit_price: Decimal | None) -> str | None:
     return f"{trimmed(unit_price * 1_000_000):f} per million" if is_token else f"{trimmed(unit_price):f} each"
 
 
-def days(span: Mapping[str, datetime | None]) -> str | None:
-    """The days from `valid_from` to `valid_to`, the last one left out; None where both ends are open."""
+def days(span: Mapping[str, Any]) -> str | None:
+    """The days from `valid_from` to `valid_to`, the last one left out, and the hours; None where it is always."""
     ends = [f"{end:%Y-%m-%d}" if (end := span[name]) else "" for name in ("valid_from", "valid_to")]
-    return None if not any(ends) else "..".join(ends)
+    hours = f"{span['hours']} UTC" if span["hours"] else ""
+    return " ".join(filter(None, ("..".join(ends) if any(ends) else "", hours))) or None
 
 
 def usd(amount: Decimal | None) -> str | None:

@@ -117,13 +117,12 @@ def show(
         print_json(found)
         return
     print_table(
-        ["model", "tier", "region", "hours", "above", "token type", "USD", "days", "source"],
+        ["model", "tier", "region", "above", "token type", "USD", "days", "source"],
         [
             (
                 f"{sheet['provider']} {sheet['model']}",
                 sheet["tier"],
                 sheet["region"],
-                sheet["hours"],
                 price["above_input_tokens"] or None,
                 price["token_type"],
                 per_unit(price["token_type"], price["unit_price_usd"]),

@@ -19,7 +19,7 @@ from meterhouse.events.schema import BUCKETS
 from meterhouse.pricing.hours import refuse_unclear_hours
 from meterhouse.pricing.overrides import BASE, with_overrides
 from meterhouse.pricing.overrides_file import BEGINNING_OF_TIME, END_OF_TIME, Overrides, load_overrides
-from meterhouse.pricing.premiums import read_premiums, with_premiums
+from meterhouse.pricing.premiums import has_premiums, read_premiums, with_premiums
 from meterhouse.settings import PROJECT_ROOT
 
 SEEDS_FOLDER = PROJECT_ROOT / "dbt_project" / "seeds"
@@ -53,6 +53,20 @@ _COUNTED = [bucket.token_type for bucket in BUCKETS if not bucket.field.endswith
 
 
 @dataclass(frozen=True)
+class Listing:
+    """What books list: `prices` (`PRICE_SCHEMA`), `aliases` (see `models.py`), `premiums` (see `premiums.py`)."""
+
+    prices: pl.DataFrame
+    aliases: pl.DataFrame
+    premiums: pl.DataFrame
+
+    @property
+    def regional_prices(self) -> pl.DataFrame:
+        """The prices with those of regions that have a premium."""
+        return with_premiums(self.prices, self.premiums)
+
+
+@dataclass(frozen=True)
 class PriceBook:
     """The price book, shaped for look-up.
 
@@ -75,19 +89,19 @@ def load_price_book(overrides_file: Path | None = None, folder: Path = SEEDS_FOL
         ValueError: a row has no readable price or time, or two rows give one price.
         OverridesError: The overrides cannot be read, or something in them is wrong.
     """
-    prices, aliases = read_listed(folder)
-    return shaped(prices, aliases, load_overrides(overrides_file))
+    return shaped(read_listed(folder), load_overrides(overrides_file))
 
 
-def read_listed(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The listed prices (`PRICE_SCHEMA`) and aliases of a folder, as they stand in its two files.
+def read_listed(folder: Path) -> Listing:
+    """The listing of a folder, as it stands in its files; premiums of the release where it has none of its own.
 
     Raises:
         ValueError: a row has no readable price or time, or two rows give one price.
     """
     aliases = pl.read_csv(folder / "model_aliases.csv", infer_schema=False)
     prices = listed(pl.read_csv(folder / "price_book.csv", infer_schema=False))
-    return prices, aliases.select("provider", "alias", "model")
+    premiums = read_premiums(folder if has_premiums(folder) else SEEDS_FOLDER)
+    return Listing(prices, aliases.select("provider", "alias", "model"), premiums)
 
 
 def price_book(prices: pl.DataFrame, aliases: pl.DataFrame, overrides: Overrides | None = None) -> PriceBook:
@@ -97,16 +111,17 @@ def price_book(prices: pl.DataFrame, aliases: pl.DataFrame, overrides: Overrides
         ValueError: a row has no readable price or time, or two rows give one price.
         OverridesError: An override names a model that no price is known for.
     """
-    return shaped(listed(prices), aliases.select("provider", "alias", "model"), overrides)
+    names = aliases.select("provider", "alias", "model")
+    return shaped(Listing(listed(prices), names, read_premiums(SEEDS_FOLDER)), overrides)
 
 
-def shaped(prices: pl.DataFrame, aliases: pl.DataFrame, overrides: Overrides | None = None) -> PriceBook:
-    """Shape listed prices (`PRICE_SCHEMA`) and aliases for look-up, with regional premiums and overrides above them.
+def shaped(listing: Listing, overrides: Overrides | None = None) -> PriceBook:
+    """Shape a listing for look-up, with regional premiums and overrides above its prices.
 
     Raises:
         OverridesError: An override names a model that no price is known for.
     """
-    typed = with_premiums(prices, read_premiums(SEEDS_FOLDER))
+    typed, aliases = listing.regional_prices, listing.aliases
     if overrides is not None:
         typed, aliases = with_overrides(typed, aliases, overrides)
     return for_look_up(typed, aliases)

@@ -21,8 +21,9 @@ import requests
 
 from meterhouse.errors import MeterhouseError
 from meterhouse.pricing import import_litellm_prices
-from meterhouse.pricing.book import SEEDS_FOLDER, listed, read_listed
-from meterhouse.pricing.seeds import ALIAS_COLUMNS, Row
+from meterhouse.pricing.book import SEEDS_FOLDER, Listing, listed, read_listed
+from meterhouse.pricing.premiums import PREMIUM_SCHEMA, premiums_of
+from meterhouse.pricing.seeds import ALIAS_COLUMNS, PREMIUM_COLUMNS, Row
 
 SHIPPED = "shipped"
 _PROJECTS = "https://raw.githubusercontent.com"
@@ -35,6 +36,7 @@ _FIRST_BOOK, _ITS_SOURCE = "meterhouse.pricing.import_genai_prices", "meterhouse
 """Imported where its table is read alone: that takes a second, and landing events needs none of it."""
 _TIMEOUT_SECONDS = 60
 _ALIASES = dict.fromkeys(ALIAS_COLUMNS, pl.String)
+_NO_ALIASES, _NO_PREMIUMS = pl.DataFrame(schema=_ALIASES), pl.DataFrame(schema=PREMIUM_SCHEMA)
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, BadZipFile, pl.exceptions.PolarsError)
 
 
@@ -44,10 +46,9 @@ class PriceSourceError(MeterhouseError):
 
 @dataclass(frozen=True)
 class Offer:
-    """A newer book: prices (`PRICE_SCHEMA`), aliases, and what is recorded of where it is from."""
+    """A newer book, and what is recorded of where it is from."""
 
-    prices: pl.DataFrame
-    aliases: pl.DataFrame
+    listing: Listing
     source: str
     source_version: str
     place: str
@@ -66,7 +67,7 @@ def read_offer(place: str | None, aliases: pl.DataFrame, now: datetime) -> Offer
         PriceSourceError: it cannot be fetched, or holds none of these.
     """
     if place is None:
-        return Offer(*read_listed(SEEDS_FOLDER), SHIPPED, _versions(SEEDS_FOLDER), SHIPPED)
+        return Offer(read_listed(SEEDS_FOLDER), SHIPPED, _versions(SEEDS_FOLDER), SHIPPED)
     content, place = _fetched(PUBLISHED.get(place, place))
     digest = f"sha256:{hashlib.sha256(content).hexdigest()[:12]}"
     try:
@@ -112,7 +113,8 @@ def _recognised(content: bytes, place: str, digest: str, aliases: pl.DataFrame, 
         flattening, source = import_module(_FIRST_BOOK), import_module(_ITS_SOURCE)
         release = source.published_release(table, digest, now)
         rows, names = flattening.price_rows(release), flattening.alias_rows(release)
-        return Offer(_listed(rows), pl.DataFrame(names, schema=_ALIASES), source.SOURCE, digest, place)
+        listing = Listing(_listed(rows), pl.DataFrame(names, schema=_ALIASES), _NO_PREMIUMS)
+        return Offer(listing, source.SOURCE, digest, place)
     return _of_litellm(table, digest, place, aliases, now)
 
 
@@ -120,8 +122,12 @@ def _of_litellm(table: dict[str, Any], version: str, place: str, aliases: pl.Dat
     rows = list(import_litellm_prices.price_rows(table, aliases, version, now))
     if not rows:
         raise ValueError("it has no price of a provider that is taken from LiteLLM's table")
-    names = pl.DataFrame(schema=_ALIASES)
-    return Offer(_listed(rows), names, import_litellm_prices.SOURCE, version, place)
+    premiums = pl.DataFrame(
+        list(import_litellm_prices.premium_rows(table, aliases, version, now)),
+        schema=dict.fromkeys(PREMIUM_COLUMNS, pl.String),
+    )
+    listing = Listing(_listed(rows), _NO_ALIASES, premiums_of(premiums))
+    return Offer(listing, import_litellm_prices.SOURCE, version, place)
 
 
 def _of_rows(content: bytes, place: str, digest: str, now: str) -> Offer:
@@ -131,8 +137,7 @@ def _of_rows(content: bytes, place: str, digest: str, now: str) -> Offer:
         rows = rows.with_columns(said.alias(name))
     if "price_version" not in rows.columns:
         rows = rows.with_columns(price_version=pl.lit(digest.removeprefix("sha256:")))
-    prices = listed(rows)
-    return Offer(prices, pl.DataFrame(schema=_ALIASES), place, digest, place)
+    return Offer(Listing(listed(rows), _NO_ALIASES, _NO_PREMIUMS), place, digest, place)
 
 
 def _listed(rows: list[Row]) -> pl.DataFrame:
@@ -141,8 +146,11 @@ def _listed(rows: list[Row]) -> pl.DataFrame:
 
 
 def _versions(folder: Path) -> str:
-    prices, _ = read_listed(folder)
     found = (
-        prices.select(pl.concat_str("source", "source_version", separator=" ")).unique().to_series().sort()
+        read_listed(folder)
+        .prices.select(pl.concat_str("source", "source_version", separator=" "))
+        .unique()
+        .to_series()
+        .sort()
     )
     return ", ".join(found.to_list())

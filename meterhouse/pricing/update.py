@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import polars as pl
-
-from meterhouse.pricing.book import PriceBook, shaped
+from meterhouse.pricing.book import Listing, PriceBook, shaped
 from meterhouse.pricing.merge import differences
 from meterhouse.pricing.overrides_file import load_overrides
 from meterhouse.pricing.sources import Offer, read_offer
@@ -23,8 +21,8 @@ class Plan:
     """New versions that are not recorded yet, one per source that says something new."""
 
     before: BookVersion
-    steps: tuple[tuple[Offer, pl.DataFrame, pl.DataFrame], ...]
-    """Per version what is added, and the listed prices and aliases with it."""
+    steps: tuple[tuple[Offer, Listing], ...]
+    """Per version what is added, and the listing with it."""
     holds_from: datetime
     price_changes: list[dict[str, Any]]
     """See `merge.differences`."""
@@ -50,22 +48,21 @@ def plan_update(
         OverridesError: The overrides cannot be read, or something in them is wrong.
     """
     before = versions(settings)[-1]
-    held = listed_in(before)
-    prices, aliases = held
+    held = listing = listed_in(before)
     steps = []
     for place in places:
-        offer = read_offer(place, aliases, now)
-        found = with_offer(prices, aliases, offer, holds_from)
-        if not is_equal(found, (prices, aliases)):
-            steps.append((offer, *found))
-            prices, aliases = found
+        offer = read_offer(place, listing.aliases, now)
+        found = with_offer(listing, offer, holds_from)
+        if not is_equal(found, listing):
+            steps.append((offer, found))
+            listing = found
     return Plan(
         before,
         tuple(steps),
         holds_from,
-        differences(held[0], prices),
-        aliases.join(held[1], on=["provider", "alias", "model"], how="anti").height,
-        shaped(prices, aliases, load_overrides(settings.price_overrides_file)),
+        differences(held.regional_prices, listing.regional_prices),
+        listing.aliases.join(held.aliases, on=["provider", "alias", "model"], how="anti").height,
+        shaped(listing, load_overrides(settings.price_overrides_file)),
     )
 
 
@@ -76,7 +73,7 @@ def apply(settings: Settings, plan: Plan, now: datetime) -> list[BookVersion]:
         UsageError: Another version was recorded since the plan was made.
     """
     before, recorded = plan.before, []
-    for offer, prices, aliases in plan.steps:
-        before = record(settings, before, prices, aliases, offer, plan.holds_from, now)
+    for offer, listing in plan.steps:
+        before = record(settings, before, listing, offer, plan.holds_from, now)
         recorded.append(before)
     return recorded

@@ -8,7 +8,6 @@ Version 0 is the book shipped with the release, in force until the installation 
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +16,9 @@ import polars as pl
 from filelock import FileLock
 
 from meterhouse.errors import UsageError
-from meterhouse.pricing.book import SEEDS_FOLDER, PriceBook, as_text, load_price_book, read_listed
+from meterhouse.pricing.book import SEEDS_FOLDER, Listing, PriceBook, as_text, load_price_book, read_listed
 from meterhouse.pricing.merge import merged
+from meterhouse.pricing.premiums import merged_premiums, write_premiums
 from meterhouse.pricing.sources import SHIPPED, Offer
 from meterhouse.settings import Settings
 
@@ -71,23 +71,22 @@ def current_book(settings: Settings, overrides_file: Path | None = None) -> Pric
     return load_price_book(overrides_file or settings.price_overrides_file, versions(settings)[-1].folder)
 
 
-def with_offer(
-    prices: pl.DataFrame, aliases: pl.DataFrame, offer: Offer, holds_from: datetime
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Listed prices and aliases with a newer book above them; every priced model names itself."""
-    prices = merged(prices, offer.prices, holds_from)
+def with_offer(listing: Listing, offer: Offer, holds_from: datetime) -> Listing:
+    """A listing with a newer book above it; every priced model names itself."""
+    prices = merged(listing.prices, offer.listing.prices, holds_from)
     itself = prices.select("provider", alias="model", model="model").unique().sort("provider", "alias")
-    known = pl.concat([offer.aliases, aliases, itself]).unique(
+    known = pl.concat([offer.listing.aliases, listing.aliases, itself]).unique(
         ["provider", "alias"], keep="first", maintain_order=True
     )
-    return prices, known.sort("provider", "alias")
+    priced = listing.prices.select("provider", "model").unique()
+    premiums = merged_premiums(listing.premiums, offer.listing.premiums, priced, holds_from)
+    return Listing(prices, known.sort("provider", "alias"), premiums)
 
 
 def record(
     settings: Settings,
     before: BookVersion,
-    prices: pl.DataFrame,
-    aliases: pl.DataFrame,
+    listing: Listing,
     offer: Offer,
     holds_from: datetime,
     now: datetime,
@@ -97,8 +96,7 @@ def record(
     Args:
         settings: Where the installation lives.
         before: The version that it was made from.
-        prices: Listed prices (`PRICE_SCHEMA`).
-        aliases: `provider`, `alias`, `model`.
+        listing: What it lists.
         offer: What was added.
         holds_from: Since when changes hold whose day the source does not tell.
         now: When it is recorded.
@@ -114,8 +112,9 @@ def record(
         fresh, folder = home / ".fresh", home / f"{before.number + 1:04d}"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
-        as_text(prices).write_csv(fresh / "price_book.csv")
-        aliases.write_csv(fresh / "model_aliases.csv")
+        as_text(listing.prices).write_csv(fresh / "price_book.csv")
+        listing.aliases.write_csv(fresh / "model_aliases.csv")
+        write_premiums(fresh, listing.premiums)
         about = {
             "recorded_at": now.isoformat(),
             "source": offer.source,
@@ -131,17 +130,21 @@ def record(
     return _read(folder)
 
 
-def listed_in(version: BookVersion) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Listed prices (`PRICE_SCHEMA`) and aliases of a version, without overrides."""
+def listed_in(version: BookVersion) -> Listing:
+    """What a version lists, without overrides."""
     return read_listed(version.folder)
 
 
-def is_equal(one: Sequence[pl.DataFrame], other: Sequence[pl.DataFrame]) -> bool:
-    """Whether two pairs of prices and aliases say the same, wherever they are from."""
+def is_equal(one: Listing, other: Listing) -> bool:
+    """Whether two listings say the same, wherever they are from."""
     said = ["source", "source_version", "retrieved_at", "price_version"]
     return all(
         a.drop(said, strict=False).sort(pl.all()).equals(b.drop(said, strict=False).sort(pl.all()))
-        for a, b in zip(one, other, strict=True)
+        for a, b in (
+            (one.prices, other.prices),
+            (one.aliases, other.aliases),
+            (one.premiums, other.premiums),
+        )
     )
 
 

@@ -48,7 +48,7 @@ def snapshot_prices(settings: Settings) -> dict[str, int]:
         WarehouseBusyError: The warehouse stayed busy.
     """
     book = current_book(settings)
-    listed, _ = read_listed(versions(settings)[-1].folder)
+    listed = read_listed(versions(settings)[-1].folder).prices
     with warehouse(settings, "snapshot of the price book") as path, duckdb.connect(path) as database:
         database.execute("set timezone = 'UTC'")
         database.execute("create schema if not exists raw_control")

@@ -125,7 +125,7 @@ LISTED = "provider = 'openai' and model = 'gpt-4o' and tier = 'standard' and tok
 def test_list_prices_are_those_of_the_book_whatever_was_negotiated(built):
     path, _, _ = built
     rows = raw.rows(path, "select * from intermediate.int_prices__listed")
-    listed = read_listed(SEEDS_FOLDER)[0]
+    listed = read_listed(SEEDS_FOLDER).prices
     by_hour = listed.filter(pl.col("hours") != "")
     of_days = listed.join(by_hour, on=["provider", "model", "tier"], how="anti")
     assert by_hour.height
@@ -140,7 +140,7 @@ def test_list_prices_are_those_of_the_book_whatever_was_negotiated(built):
 
 def test_list_prices_follow_an_update_of_the_book(tmp_path):
     settings, now = Settings(home=tmp_path / "home"), datetime.now(UTC)
-    prices, _ = read_listed(SEEDS_FOLDER)
+    prices = read_listed(SEEDS_FOLDER).prices
     of_model = prices.filter(
         pl.col("provider") == "openai", pl.col("model") == "gpt-4o", pl.col("tier") == "standard"
     )

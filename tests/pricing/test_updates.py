@@ -125,7 +125,7 @@ def test_the_second_book_fills_and_never_replaces():
 
 
 def test_a_book_written_and_read_again_is_the_same(tmp_path):
-    prices, _ = read_listed(load_price_book.__defaults__[1])
+    prices = read_listed(load_price_book.__defaults__[1]).prices
     as_text(prices).write_csv(tmp_path / "price_book.csv")
     assert listed(pl.read_csv(tmp_path / "price_book.csv", infer_schema=False)).equals(prices)
 

@@ -19,12 +19,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from meterhouse.alerts.budgets import BILLED_PREFIX, TICK, BudgetRule, BudgetStep, projection
-from meterhouse.alerts.evaluate import PACE_FROM
 from meterhouse.alerts.health import Ailment, Ailments, compare, group_of
 from meterhouse.alerts.incidents import Change
 from meterhouse.alerts.outbox import queue, queue_follow_up
 from meterhouse.alerts.rules import HealthRule
 from meterhouse.alerts.rules_file import RulesError, load_all_rules
+from meterhouse.alerts.verdicts import PACE_FROM
 from meterhouse.alerts.wording import facts, facts_of_rule, plain_number
 from meterhouse.control.database import session, take_turns
 from meterhouse.control.tables import IncidentRow
@@ -181,7 +181,7 @@ def _reach(transaction: Session, step: BudgetStep, period: _Period, now: datetim
     )
     transaction.add(row)
     transaction.flush()
-    about = facts_of_rule(step, row, None, period.projected_seasonal) | facts(row)
+    about = facts_of_rule(step, row, {}, period.projected_seasonal) | facts(row)
     for channel in step.notify if step.mode == "live" else ():
         queue(transaction, row.id, "fired", channel, about, now)
     return Change("fired", row.rule, row.group_key, row.id)

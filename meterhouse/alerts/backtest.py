@@ -14,7 +14,8 @@ import polars as pl
 from meterhouse.alerts.controls import ACTIONS
 from meterhouse.alerts.evaluate import BEFORE_SCHEMA, evaluate, values
 from meterhouse.alerts.metrics import EVENT_COLUMNS, WAS_MADE
-from meterhouse.alerts.rules import Limit, Rule
+from meterhouse.alerts.rule_parts import Limit
+from meterhouse.alerts.rules import Rule
 from meterhouse.alerts.samples import group_key, matches
 from meterhouse.errors import UsageError
 from meterhouse.events.published import started_between, stored_events

@@ -12,9 +12,9 @@ import polars as pl
 from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from meterhouse.alerts.evaluate import BEGINNING
 from meterhouse.alerts.metrics import EVENT_COLUMNS
 from meterhouse.alerts.samples import NO_EVENTS
+from meterhouse.alerts.windows import BEGINNING
 from meterhouse.control.tables import AlertBatchRow, AlertChunkRow, AlertMarkRow
 
 LATENESS = timedelta(hours=48)
@@ -80,18 +80,16 @@ def stored_after(session: Session, chunk_id: int) -> Iterator[tuple[int, pl.Data
 def load(session: Session, spans: Sequence[Span]) -> pl.DataFrame:
     """The remembered events that started within any of the spans, `EVENT_COLUMNS`."""
     merged = _merged(spans)
-    chunks = select(AlertChunkRow.events).where(
-        or_(
-            *(
-                and_(AlertChunkRow.max_started_at >= first, AlertChunkRow.min_started_at <= last)
-                for first, last in merged
-            )
+    chunks: dict[int, bytes] = {}
+    for start in range(0, len(merged), _SPANS_AT_ONCE):
+        overlaps = (
+            and_(AlertChunkRow.max_started_at >= first, AlertChunkRow.min_started_at <= last)
+            for first, last in merged[start : start + _SPANS_AT_ONCE]
         )
-    )
-    if not merged:
-        return NO_EVENTS
+        query = select(AlertChunkRow.id, AlertChunkRow.events).where(or_(*overlaps))
+        chunks |= {row.id: row.events for row in session.execute(query)}
     within = (pl.col("started_at").is_between(first, last) for first, last in merged)
-    return _stacked(session.scalars(chunks)).filter(pl.any_horizontal(*within))
+    return _stacked(chunks.values()).filter(pl.any_horizontal(pl.lit(False), *within))
 
 
 def remove(session: Session, events: pl.DataFrame) -> None:
@@ -169,14 +167,14 @@ def _stacked(chunks: Iterable[bytes]) -> pl.DataFrame:
 
 
 def _merged(spans: Sequence[Span]) -> list[Span]:
-    """The spans without overlaps, or one around them all when they are too many for a query."""
+    """The spans without overlaps, in order."""
     merged: list[Span] = []
     for first, last in sorted(span for span in spans if span[0] <= span[1]):
         if merged and first <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
         else:
             merged.append((first, last))
-    return merged if len(merged) <= _SPANS_AT_ONCE else [(merged[0][0], merged[-1][1])]
+    return merged
 
 
 def _mark(session: Session, name: str) -> int | None:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, WithJso
 
 from meterhouse.alerts.enforcing import Enforce, refuse_unenforceable
 from meterhouse.alerts.metrics import DECIMAL_PLACES, scaled
-from meterhouse.alerts.rules import (
+from meterhouse.alerts.rule_parts import (
     STRICT,
     Channel,
     Condition,
@@ -25,11 +25,11 @@ from meterhouse.alerts.rules import (
     Limit,
     Mode,
     Period,
-    Rule,
     RuleName,
     TimeZone,
     Where,
 )
+from meterhouse.alerts.rules import Rule
 from meterhouse.alerts.samples import period_end, period_start
 from meterhouse.events.published import NAMES_IN_MART
 

@@ -12,17 +12,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import polars as pl
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from meterhouse.alerts import batches
+from meterhouse.alerts.anomalies import AnomalySide
 from meterhouse.alerts.budgets import BILLED_PREFIX
+from meterhouse.alerts.contributors import contributors
 from meterhouse.alerts.outbox import last_told, queue, queue_follow_up
+from meterhouse.alerts.record import Key, Record, covers
 from meterhouse.alerts.rules import HealthRule, Rule
-from meterhouse.alerts.running import with_period_ends
-from meterhouse.alerts.samples import TIME
+from meterhouse.alerts.windows import SERIES
 from meterhouse.alerts.wording import facts, facts_of_rule, plain_number
 from meterhouse.control.tables import IncidentRow
 
@@ -31,23 +35,10 @@ BACKFILL_AGE = timedelta(hours=6)
 
 _NAMESPACE = uuid.UUID("6f3d0e0a-6a57-5d0f-9c36-3c0a8d8f2b11")
 
-Key = tuple[int, str, str]
-"""Place of the rule, group and severity."""
 Interval = dict[str, Any]
 """One row of `evaluate.INTERVAL_SCHEMA`."""
-Record = dict[Key, list[IncidentRow]]
-
-_SERIES = ("rule", "group")
-_STANDING_SCHEMA = pl.Schema(
-    {
-        "rule": pl.UInt32(),
-        "group": pl.String(),
-        "severity": pl.String(),
-        "was_firing": pl.Boolean(),
-        "since": TIME,
-    }
-)
-_QUERY_SIZE = 500
+EXPLAINED_AT_ONCE = 5
+"""Of so many anomalies of a judgement a message says what contributes: more are told of in one message."""
 
 
 @dataclass(frozen=True)
@@ -58,62 +49,6 @@ class Change:
     rule: str
     group: str
     incident_id: str
-
-
-def on_record(session: Session, rules: Sequence[Rule], since: pl.DataFrame) -> Record:
-    """The incidents of some groups that reach to `since` or beyond, oldest first.
-
-    Args:
-        session: Control database.
-        rules: The rules that `rule` is a place in.
-        since: Columns `rule`, `group` and `since`, at least one row.
-    """
-    numbers = {(rule.name, rule.version): number for number, rule in enumerate(rules)}
-    starts = {(rule, group): start for rule, group, start in since.select(*_SERIES, "since").iter_rows()}
-    groups = since["group"].unique().to_list()
-    found: Record = defaultdict(list)
-    for start in range(0, len(groups), _QUERY_SIZE):
-        query = (
-            select(IncidentRow)
-            .where(
-                IncidentRow.group_key.in_(groups[start : start + _QUERY_SIZE]),
-                or_(IncidentRow.resolved_at.is_(None), IncidentRow.resolved_at >= since["since"].min()),
-            )
-            .order_by(IncidentRow.fired_at, IncidentRow.id)
-        )
-        for row in session.scalars(query):
-            number = numbers.get((row.rule, row.rule_version), -1)
-            first = starts.get((number, row.group_key))
-            if first is not None and (row.resolved_at is None or row.resolved_at >= first):
-                found[number, row.group_key, row.severity].append(row)
-    return found
-
-
-def standing(rules: Sequence[Rule], record: Record, since: pl.DataFrame) -> pl.DataFrame:
-    """Which limits were crossed just before `since`: `rule`, `group`, `severity`, `was_firing`, `period_end`."""
-    starts = {(rule, group): start for rule, group, start in since.select(*_SERIES, "since").iter_rows()}
-    firing = [
-        (number, group, severity, True, row.fired_at)
-        for (number, group, severity), rows in record.items()
-        if any(limit.severity == severity for limit in rules[number].when)
-        for row in [row for row in rows if _covers(rules[number], row, starts[number, group])][:1]
-    ]
-    found = pl.DataFrame(firing, schema=_STANDING_SCHEMA, orient="row")
-    return with_period_ends(rules, found).drop("since")
-
-
-def open_groups(session: Session, rules: Sequence[Rule]) -> pl.DataFrame:
-    """`rule` and `group` of the open incidents."""
-    numbers = {(rule.name, rule.version): number for number, rule in enumerate(rules)}
-    query = select(IncidentRow.rule, IncidentRow.rule_version, IncidentRow.group_key).where(
-        IncidentRow.status == "firing"
-    )
-    rows = [
-        (numbers[name, version], group)
-        for name, version, group in session.execute(query)
-        if (name, version) in numbers
-    ]
-    return pl.DataFrame(rows, schema={"rule": pl.UInt32, "group": pl.String}, orient="row")
 
 
 def reconcile(
@@ -137,8 +72,9 @@ def reconcile(
     found: dict[Key, list[Interval]] = defaultdict(list)
     for interval in intervals.iter_rows(named=True):
         found[interval["rule"], interval["group"], interval["severity"]].append(interval)
+    _explain(session, rules, found, record)
     keys = sorted(found.keys() | record.keys())
-    starts = {(rule, group): start for rule, group, start in since.select(*_SERIES, "since").iter_rows()}
+    starts = {(rule, group): start for rule, group, start in since.select(*SERIES, "since").iter_rows()}
     changes = [
         _apply(session, rules[key[0]], row, interval, now)
         for key in keys
@@ -147,6 +83,22 @@ def reconcile(
         )
     ]
     return [change for change in changes if change]
+
+
+def _explain(
+    session: Session, rules: Sequence[Rule], found: dict[Key, list[Interval]], record: Record
+) -> None:
+    """Add to new anomalies, unless many come at once, what contributes to them."""
+    new = [
+        (rule, interval)
+        for key, intervals in found.items()
+        if isinstance(rule := rules[key[0]], AnomalySide) and key not in record
+        for interval in intervals
+    ]
+    for rule, interval in new if len(new) <= EXPLAINED_AT_ONCE else ():
+        crossed_at = interval["fired_at"] - rule.persistence
+        load = partial(batches.load, session)
+        interval["contributors"] = contributors(rule, interval["group"], crossed_at, load)
 
 
 def remind(session: Session, rules: Sequence[Rule], now: datetime) -> None:
@@ -177,14 +129,6 @@ def withdraw(session: Session, rules: Sequence[Rule], now: datetime) -> list[Cha
     return changes
 
 
-def _covers(rule: Rule, row: IncidentRow, at: datetime) -> bool:
-    """Whether the limit was crossed just before `at` in the crossing that became this incident."""
-    crossed_at = row.fired_at - rule.persistence
-    return (
-        row.status != "retracted" and crossed_at < at and (row.resolved_at is None or row.resolved_at >= at)
-    )
-
-
 def _pairs(
     rule: Rule, intervals: list[Interval], rows: list[IncidentRow], since: datetime
 ) -> list[tuple[IncidentRow | None, Interval | None]]:
@@ -203,7 +147,7 @@ def _pairs(
                 owners[position] = owner
                 free.remove(owner)
 
-    settle(lambda row, interval: interval["fired_at"] is None and _covers(rule, row, since))
+    settle(lambda row, interval: interval["fired_at"] is None and covers(rule, row, since))
     settle(lambda row, interval: interval["fired_at"] is not None and row.id == _incident_id(rule, interval))
     settle(_overlap)
     owned: list[tuple[IncidentRow | None, Interval | None]] = [
@@ -261,7 +205,7 @@ def _announce(session: Session, rule: Rule, row: IncidentRow, interval: Interval
                 row.id,
                 "fired",
                 channel,
-                facts_of_rule(rule, row, interval["sample_count"]) | facts(row),
+                facts_of_rule(rule, row, interval) | facts(row),
                 now,
             )
         if row.resolved_at is not None:

@@ -9,6 +9,7 @@ here: which groups to judge from when, and which events that needs. What does no
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import cast
 
 import polars as pl
@@ -16,12 +17,16 @@ from sqlalchemy.orm import Session
 
 from meterhouse.alerts import batches
 from meterhouse.alerts.batches import Span
-from meterhouse.alerts.evaluate import BEGINNING, fired, moves, persistence, steps
-from meterhouse.alerts.incidents import Change, on_record, open_groups, reconcile, remind, standing, withdraw
+from meterhouse.alerts.evaluate import fired, persistence, verdicts
+from meterhouse.alerts.incidents import Change, reconcile, remind, withdraw
 from meterhouse.alerts.metrics import EVENT_COLUMNS
-from meterhouse.alerts.rules import MAX_REACH, Rule
+from meterhouse.alerts.record import on_record, open_groups, standing
+from meterhouse.alerts.rule_parts import MAX_REACH
+from meterhouse.alerts.rules import Rule
 from meterhouse.alerts.running import RunningSums, with_period_ends
 from meterhouse.alerts.samples import TIME, deduplicate, samples
+from meterhouse.alerts.traces import counting_traces
+from meterhouse.alerts.windows import BEGINNING, moves, steps
 from meterhouse.control.database import take_turns
 
 _INSTANT = timedelta(microseconds=1)
@@ -111,9 +116,11 @@ def _judge_groups(
     if moved is None:
         moved = _moves(session, rules, _span(running, cast(datetime, since["since"].min()), now))
     moved = moved.join(since, on=["rule", "group"], how="semi")
-    stepped = steps(moved, running.openings(since, moved), now)
+    openings = running.openings(since, moved)
+    stepped = steps(counting_traces(rules, moved, running.calls_of_traces()), openings, now)
     rows = on_record(session, rules, since)
-    found = _named(session, rules, fired(rules, stepped, standing(rules, rows, since), now))
+    before, load = standing(rules, rows, since), partial(batches.load, session)
+    found = _named(session, rules, fired(rules, verdicts(rules, stepped), before, now, load))
     return reconcile(session, rules, found, since, rows, now)
 
 
@@ -142,9 +149,14 @@ def _span(running: RunningSums, start: datetime, now: datetime) -> Span:
 def _moves(session: Session, rules: Sequence[Rule], span: Span) -> pl.DataFrame:
     """All that enters or leaves a window in a span of time, and whatever is dated ahead of it."""
     start, end = span
-    windows = {rule.window for rule in rules if rule.window is not None}
-    left = [(_earlier(start, window), _earlier(end, window)) for window in windows]
-    moved = moves(rules, samples(rules, batches.load(session, [(start, _FOREVER), *left])))
+    delays = {
+        lag + extra
+        for rule in rules
+        for lag in rule.lags
+        for extra in (timedelta(), rule.window or timedelta())
+    }
+    spans = [(_earlier(start, delay), _earlier(end, delay)) for delay in delays if delay]
+    moved = moves(rules, samples(rules, batches.load(session, [(start, _FOREVER), *spans])))
     return moved.filter(pl.col("at") >= start, pl.col("period_end").is_not_null() | (pl.col("at") <= end))
 
 
@@ -169,11 +181,11 @@ def _within_memory(rules: Sequence[Rule], since: pl.DataFrame, floor: datetime) 
     if floor == BEGINNING:
         return since
     known = pl.DataFrame(
-        {"rule": range(len(rules)), "since": floor, "window": [rule.window for rule in rules]},
-        schema={"rule": pl.UInt32, "since": TIME, "window": pl.Duration("us")},
+        {"rule": range(len(rules)), "since": floor, "reach": [rule.reach for rule in rules]},
+        schema={"rule": pl.UInt32, "since": TIME, "reach": pl.Duration("us")},
     )
     first = with_period_ends(rules, known).select(
-        "rule", first=pl.coalesce("period_end", pl.col("since") + pl.col("window") + _INSTANT)
+        "rule", first=pl.coalesce("period_end", pl.col("since") + pl.col("reach") + _INSTANT)
     )
     return since.join(first, on="rule").select(
         "rule", "group", pl.max_horizontal("since", "first").alias("since")

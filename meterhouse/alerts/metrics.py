@@ -56,6 +56,8 @@ class Metric:
 
     `amount` is the event's share in units of 1e-12 (Int128), `is_sample` whether the event counts at all; only samples
     are summed. `is_average` divides the sum by the number of samples, `is_per_minute` by the minutes of the window.
+    Where `is_per_trace`, traces are counted in place of samples. A `percentile` is of the amounts of `average_metric`:
+    the smallest that so many percent of the samples do not exceed.
     """
 
     title: str
@@ -65,6 +67,9 @@ class Metric:
     unit: str = ""
     is_average: bool = False
     is_per_minute: bool = False
+    is_per_trace: bool = False
+    percentile: int | None = None
+    average_metric: str = ""
 
 
 def scaled(value: Decimal) -> int:
@@ -128,6 +133,24 @@ def _decimal(title: str, field: str, next_step: str, unit: str = "", is_average:
     return Metric(title, amount, column.is_not_null(), next_step, unit, is_average)
 
 
+def _percentiles(title: str, name: str, field: str) -> dict[str, Metric]:
+    """The median and the slow end of a whole number of milliseconds."""
+    amount, is_sample = pl.col(field).cast(pl.Int128) * _ONE, pl.col(field).is_not_null()
+    return {
+        f"{name}_p{percent}": Metric(
+            f"{title}, {percent}th percentile",
+            amount,
+            is_sample,
+            _LOOK_AT_SPEED,
+            "ms",
+            is_average=True,
+            percentile=percent,
+            average_metric=name,
+        )
+        for percent in (50, 95, 99)
+    }
+
+
 METRICS: dict[str, Metric] = {
     "cost_per_transaction": Metric(
         "average cost per transaction",
@@ -136,6 +159,15 @@ METRICS: dict[str, Metric] = {
         _LOOK_AT_CALLS,
         "USD",
         is_average=True,
+    ),
+    "cost_per_trace": Metric(
+        "average cost per trace",
+        _COST,
+        pl.col("cost_usd").is_not_null() & pl.col("trace_id").is_not_null(),
+        "Look up the group's dearest traces in fct_traces: more turns, retries or longer prompts are the usual causes.",
+        "USD",
+        is_average=True,
+        is_per_trace=True,
     ),
     "total_cost": Metric("total cost", _COST, pl.col("cost_usd").is_not_null(), _LOOK_AT_CALLS, "USD"),
     "request_count": Metric("requests", _ONE, WAS_MADE, _LOOK_AT_TRAFFIC),
@@ -162,6 +194,8 @@ METRICS: dict[str, Metric] = {
     "time_to_first_token": _count(
         "average time to the first token", "time_to_first_token_ms", _LOOK_AT_SPEED, "ms", is_average=True
     ),
+    **_percentiles("duration", "duration", "duration_ms"),
+    **_percentiles("time to the first token", "time_to_first_token", "time_to_first_token_ms"),
     "quality_score": _decimal("average quality score", "quality_score", _LOOK_AT_CALLS, is_average=True),
     "unpriced_events": Metric(
         "events without a price",

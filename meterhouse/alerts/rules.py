@@ -1,199 +1,38 @@
 """Alert rules: what a rule is, and when one is well formed.
 
-What belongs here: the shape of a rule and its meaning. What does not: reading the file and naming lines
+What belongs here: the rules on metered events with a limit, and on the pipeline's health. What does not: what rules are
+made of (`rule_parts.py`), budgets and anomalies (`budgets.py`, `anomalies.py`), reading the file and naming lines
 (`rules_file.py`), or judging (`evaluate.py`).
 """
 
 import hashlib
 import json
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
-from difflib import get_close_matches
-from functools import cached_property, partial
-from typing import Annotated, Any, ClassVar, Literal, Self
-from zoneinfo import ZoneInfo
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BaseModel, Field, model_validator
 
-from meterhouse.alerts.delivery.channels import CHANNELS
 from meterhouse.alerts.enforcing import Enforce, refuse_unenforceable
-from meterhouse.alerts.metrics import DIMENSIONS, METRICS, scaled
-
-MAX_WINDOW = timedelta(days=31)
-PERIODS = {
-    "day": timedelta(hours=25),
-    "week": timedelta(days=7, hours=1),
-    "month": timedelta(days=31, hours=1),
-    "quarter": timedelta(days=92, hours=1),
-}
-"""Calendar periods, and how long each can last, also when the clocks are put back in it."""
-MAX_REACH = max(MAX_WINDOW, *PERIODS.values())
-_HIGHEST_LIMIT = Decimal("1e15")
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_WINDOW = re.compile(r"([0-9]{1,9}) ?([smhd])")
-_LIMIT = re.compile(r"(>=|<=|>|<) ?(-?[0-9]+(?:\.[0-9]+)?)")
-
-
-@dataclass(frozen=True)
-class Limit:
-    """Fires while the metric's value stands in `comparison` to `value`; each limit of a rule has its own incidents."""
-
-    severity: str
-    comparison: Literal[">", ">=", "<", "<="]
-    value: Decimal
-
-    def __str__(self) -> str:
-        return f"{self.comparison} {self.value}"
-
-
-def _one_of(what: str, choices: tuple[str, ...]) -> Callable[[str], str]:
-    def check(name: str) -> str:
-        if name in choices:
-            return name
-        near = get_close_matches(name, choices, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(choices)}"
-        raise ValueError(f"{name!r} is not a {what}; {hint}")
-
-    return check
-
-
-def _read_duration(what: str, text: Any) -> Any:
-    if isinstance(text, timedelta):
-        return text
-    match = _WINDOW.fullmatch(str(text).strip())
-    window = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta()
-    if not timedelta() < window <= MAX_WINDOW:
-        raise ValueError(
-            f"{text!r} is not a {what}; write a whole number and s, m, h or d, at most 31d, such as 90s, 15m, 1h or 7d"
-        )
-    return window
-
-
-def _window_text(window: timedelta) -> str:
-    """A window as it is written in a rule: `1h`, `90s`."""
-    seconds = int(window.total_seconds())
-    size, unit = next(
-        (size, unit) for size, unit in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")) if seconds % size == 0
-    )
-    return f"{seconds // size}{unit}"
-
-
-def _read_limit(severity: str, text: Any) -> Limit:
-    match = _LIMIT.fullmatch(str(text).strip())
-    if not match:
-        raise ValueError(
-            f'{text!r} is not a limit; write >, >=, < or <= and a plain number in quotes, such as "> 1.25"'
-        )
-    value = Decimal(match[2])
-    if abs(value) > _HIGHEST_LIMIT:
-        raise ValueError(f"the limit {value} is beyond {_HIGHEST_LIMIT:f}")
-    scaled(value)
-    return Limit(severity, match[1], value)  # type: ignore[arg-type]
-
-
-def _read_limits(when: Any) -> Any:
-    if not isinstance(when, dict):
-        return (_read_limit("critical", when),)
-    unknown = sorted(set(map(str, when)) - {"warning", "critical"})
-    if unknown or not when:
-        raise ValueError(
-            f"{', '.join(unknown) or 'nothing'} is not a severity; write a limit for warning, for critical, or for both"
-        )
-    return tuple(
-        _read_limit(severity, when[severity]) for severity in ("warning", "critical") if severity in when
-    )
-
-
-_LIMIT_SCHEMA = {
-    "type": "string",
-    "pattern": r"^\s*(>=|<=|>|<) ?-?[0-9]+(\.[0-9]+)?\s*$",
-    "examples": ["> 1.25"],
-}
-_WHEN_SCHEMA = {
-    "anyOf": [
-        _LIMIT_SCHEMA,
-        {
-            "type": "object",
-            "properties": {"warning": _LIMIT_SCHEMA, "critical": _LIMIT_SCHEMA},
-            "minProperties": 1,
-            "additionalProperties": False,
-        },
-    ]
-}
-
-
-def _choice(what: str, choices: tuple[str, ...]) -> tuple[AfterValidator, WithJsonSchema]:
-    return AfterValidator(_one_of(what, choices)), WithJsonSchema({"type": "string", "enum": list(choices)})
-
-
-def _known_time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        raise ValueError(f"{name!r} is not a time zone; write an IANA name such as Europe/Berlin") from None
-    return name
-
-
-Dimension = Annotated[str, *_choice("field of an event that rules can use", DIMENSIONS)]
-MetricName = Annotated[str, *_choice("metric", tuple(METRICS))]
-Channel = Annotated[str, *_choice("channel", tuple(CHANNELS))]
-_DURATION_FORMS = (
-    PlainSerializer(_window_text),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,9} ?[smhd]$", "examples": ["1h", "15m"]}),
+from meterhouse.alerts.metrics import METRICS, Metric
+from meterhouse.alerts.rule_parts import (
+    PERIODS,
+    STRICT,
+    Channel,
+    Dimension,
+    Duration,
+    MetricName,
+    Mode,
+    Period,
+    RuleName,
+    Severity,
+    TimeZone,
+    When,
+    Where,
+    Window,
+    choice,
+    window_text,
 )
-Window = Annotated[timedelta, BeforeValidator(partial(_read_duration, "window")), *_DURATION_FORMS]
-Duration = Annotated[timedelta, BeforeValidator(partial(_read_duration, "duration")), *_DURATION_FORMS]
-Period = Annotated[str, *_choice("period", tuple(PERIODS))]
-TimeZone = Annotated[str, AfterValidator(_known_time_zone)]
-When = Annotated[tuple[Limit, ...], BeforeValidator(_read_limits), WithJsonSchema(_WHEN_SCHEMA)]
-
-STRICT = ConfigDict(extra="forbid", frozen=True)
-
-
-class Condition(BaseModel):
-    """What one field of an event must be; all that is given must hold, and upper and lower case differ."""
-
-    model_config = STRICT
-
-    is_: str | None = Field(default=None, alias="is")
-    is_not: str | None = Field(
-        default=None, description="An event without the field is not this either, so it matches."
-    )
-    in_: tuple[str, ...] | None = Field(default=None, alias="in", min_length=1)
-    contains: str | None = None
-    starts_with: str | None = None
-    ends_with: str | None = None
-
-
-def _read_condition(condition: Any) -> Any:
-    if isinstance(condition, str):
-        return {"is": condition}
-    if isinstance(condition, dict) and condition:
-        return condition
-    raise ValueError(
-        f"{condition!r} is not a condition; write a text (in quotes if it looks like a number, date or yes/no), "
-        "or {is: …}, {in: […]}, {starts_with: …}"
-    )
-
-
-Where = Annotated[
-    Condition,
-    BeforeValidator(_read_condition, json_schema_input_type=str | Condition),
-]
-
 
 HEALTH_CHECKS = {
     "connection_stale": "a connection that is not paused is Disconnected",
@@ -204,13 +43,12 @@ HEALTH_CHECKS = {
     "billed_without_metered": "a model is billed of which no call is metered",
     "metered_ahead": "more is metered on a connection than is billed",
 }
-RuleName = Annotated[
-    str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="Unique; letters, digits, dots, dashes."),
-]
-Mode = Annotated[
-    Literal["live", "shadow"], Field(description="Shadow: incidents are recorded, nobody is told.")
-]
+PERCENT_PLACES = 6
+"""Decimal places of a limit in percent."""
+HIGHEST_PERCENT = 1_000_000
+LONGEST_CHANGE = timedelta(days=15)
+LONGEST_PERCENTILE = timedelta(days=1)
+"""What a message says of a percentile is read from all calls of its window."""
 
 
 class HealthRule(BaseModel):
@@ -220,8 +58,8 @@ class HealthRule(BaseModel):
     VERSION_PREFIX: ClassVar[str] = "health "
 
     name: RuleName
-    health: Annotated[str, *_choice("check of the pipeline's health", tuple(HEALTH_CHECKS))]
-    severity: Literal["warning", "critical"] = "critical"
+    health: Annotated[str, *choice("check of the pipeline's health", tuple(HEALTH_CHECKS))]
+    severity: Severity = "critical"
     notify: tuple[Channel, ...] = Field(default=(), description="Channels to tell.")
     mode: Mode = "live"
 
@@ -248,6 +86,10 @@ class Rule(BaseModel):
     )
     timezone: TimeZone = Field(
         default="UTC", description="Whose calendar a period follows: an IANA name such as Europe/Berlin."
+    )
+    change: Literal["percent", "absolute"] | None = Field(
+        default=None,
+        description="The limit is on the change against the window before: in percent, or in the metric's unit.",
     )
     when: When = Field(description='A limit such as "> 1.25", or one for each of warning and critical.')
     group_by: tuple[Dimension, ...] = Field(
@@ -282,6 +124,35 @@ class Rule(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _can_be_a_percentile(self) -> Self:
+        if METRICS[self.metric].percentile is not None and (
+            self.window is None or self.window > LONGEST_PERCENTILE
+        ):
+            raise ValueError(f"{self.metric} needs a window of 1d at most, such as 1h")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_compared(self) -> Self:
+        if self.change is not None:
+            if self.window is None or self.window > LONGEST_CHANGE:
+                raise ValueError(
+                    "change compares a window with the one before; write a window of 15d at most"
+                )
+            if self.min_samples == 0:
+                raise ValueError("change compares what both windows hold; min_samples must be 1 or more")
+            if self.enforce is not None:
+                raise ValueError("a change holds no call back; enforce needs a limit on the value itself")
+            refuse_percentile(METRICS[self.metric], "change")
+            if self.change == "percent" and any(
+                abs(limit.value) > HIGHEST_PERCENT or round(limit.value, PERCENT_PLACES) != limit.value
+                for limit in self.when
+            ):
+                raise ValueError(
+                    f"a limit in percent has {PERCENT_PLACES} decimal places and is {HIGHEST_PERCENT} at most"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _can_be_enforced(self) -> Self:
         if self.enforce is not None:
             if any(limit.comparison in ("<", "<=") for limit in self.when):
@@ -311,13 +182,32 @@ class Rule(BaseModel):
     def window_text(self) -> str:
         """The window as it is written, `1h`, `90s`, or the period in words."""
         if self.window is not None:
-            return _window_text(self.window)
+            return window_text(self.window)
         return f"{self.period} ({self.timezone})"
+
+    @property
+    def fires_when(self) -> str:
+        """When it fires, in words."""
+        limits = ", ".join(
+            f"{limit.severity} {limit}{' %' if self.change == 'percent' else ''}" for limit in self.when
+        )
+        return f"{limits} against the {self.window_text} before" if self.change else limits
+
+    @property
+    def lags(self) -> tuple[timedelta, ...]:
+        """How long ago each window is that is looked at: now, and for a change the one before."""
+        return (timedelta(), self.window) if self.change and self.window else (timedelta(),)
 
     @property
     def reach(self) -> timedelta:
         """How long an event can count."""
-        return self.window if self.window is not None else PERIODS[str(self.period)]
+        return max(self.lags) + (self.window if self.window is not None else PERIODS[str(self.period)])
+
+    def judged(self) -> list["Rule"]:
+        """The rules by which it is judged: itself, or, for a percentile, one of its name for each limit."""
+        if METRICS[self.metric].percentile is None:
+            return [self]
+        return [self.model_copy(update={"when": (limit,)}) for limit in self.when]
 
     @cached_property
     def version(self) -> str:
@@ -327,3 +217,13 @@ class Rule(BaseModel):
         )
         meaning["group_by"] = sorted(self.group_by)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+
+
+def refuse_percentile(metric: Metric, what: str) -> None:
+    """Check that a metric's windows can be compared with one another.
+
+    Raises:
+        ValueError: They cannot; one sentence says why.
+    """
+    if metric.percentile is not None:
+        raise ValueError(f"{what} is not judged on percentiles; use the average, {metric.average_metric}")

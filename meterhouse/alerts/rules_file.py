@@ -12,22 +12,22 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from meterhouse.alerts.anomalies import Anomaly, AnomalyRule
 from meterhouse.alerts.budgets import BudgetRule
 from meterhouse.alerts.rules import HealthRule, Rule
 from meterhouse.errors import MeterhouseError
 from meterhouse.marked_yaml import YamlFault, child_of, line_of, read_document, repeated_keys
 
-NOT_BUILT_KEYS = {
-    "anomaly": "anomaly rules are not built yet; use a limit in when",
-    "change": "rules on change against the previous window are not built yet; use a limit in when",
+OTHER_KEYS = {
+    "enforce": "only a rule with a limit on a value, or a budget on metered calls, can hold calls back",
+    "when": "what fires follows from its other keys",
     "pace": "it is for a rule with budget",
     "steps": "they are for a rule with budget",
     "no_data": "write metric: request_count, when: '< 1' and min_samples: 0, which fires for a group that falls silent",
     "source": "only a budget can watch bills; other rules read metered events, or are of health",
 }
-NOT_BUILT_METRICS = ("cost_per_trace",)
 
-AnyRule = Rule | HealthRule | BudgetRule
+AnyRule = Rule | HealthRule | BudgetRule | AnomalyRule
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ _THRESHOLD = _Kind(Rule, "rule", "name, metric, window or period, and when")
 _KINDS = {
     "health": _Kind(HealthRule, "rule of health", "name and health"),
     "budget": _Kind(BudgetRule, "budget", "name, budget and period"),
+    "anomaly": _Kind(AnomalyRule, "rule on an anomaly", "name, metric, window and anomaly"),
 }
 """By the key that tells them; a rule that has none of them is a threshold."""
 
@@ -60,16 +61,15 @@ class RulesError(MeterhouseError):
 
 
 def load_rules(path: Path) -> list[Rule]:
-    """The rules on metered events of a file, a budget as its steps: a list, or a mapping with the key `rules`.
+    """The rules on metered events of a file, each as the rules by which it is judged: a budget as its steps.
 
     Raises:
         RulesError: The file cannot be read, or a rule is wrong.
     """
     found: list[Rule] = []
     for rule in load_all_rules(path):
-        if isinstance(rule, Rule):
-            found.append(rule)
-        elif isinstance(rule, BudgetRule) and rule.source == "metered":
+        is_metered = rule.source == "metered" if isinstance(rule, BudgetRule) else True
+        if is_metered and not isinstance(rule, HealthRule):
             found += rule.judged()
     return found
 
@@ -202,13 +202,10 @@ def _explain(
         found = child_of(found, part)
     line = line_of(found)
     last = str(path[-1]) if path else ""
-    value = found.value if isinstance(found, yaml.ScalarNode) else None
     if fault == "missing":
         return line, f"{title} has no {last}; every {kind.title} needs {kind.needs}."
     if fault == "extra_forbidden":
         return line, f"{title}: {_unknown_key(path, kind)}"
-    if value in NOT_BUILT_METRICS and last == "metric":
-        return line, f"{title}: the metric {value} is not built yet."
     if fault == "string_pattern_mismatch" and last == "name":
         return line, f"{title}: a name is 1 to 100 letters, digits, dots, dashes or underscores."
     if fault == "too_short":
@@ -222,9 +219,11 @@ def _explain(
 def _unknown_key(path: tuple[int | str, ...], kind: _Kind) -> str:
     key = str(path[-1])
     if len(path) > 1:
+        if path[0] == "anomaly":
+            return f"{key!r} is no key of anomaly; it has {', '.join(Anomaly.model_fields)}."
         return f"{key!r} is no operator of where; use is, is_not, in, contains, starts_with or ends_with."
-    if key in NOT_BUILT_KEYS:
-        return f"{key!r} cannot be used: {NOT_BUILT_KEYS[key]}."
+    if key in OTHER_KEYS:
+        return f"{key!r} cannot be used: {OTHER_KEYS[key]}."
     near = get_close_matches(key, kind.keys, 1)
     return f"unknown key {key!r}; " + (
         f"did you mean {near[0]!r}?" if near else f"a {kind.title} has {', '.join(kind.keys)}."

@@ -3,7 +3,8 @@
 From them and the few events that enter or leave around a time, the window just before that time is known exactly, so a
 judgement costs what the new events touch, not what the windows hold. The sums are no truth of their own: they follow
 from the remembered events (`batches.py`), are made anew when a process starts, and catch up with what other processes
-judged. What belongs here: those sums, and which event ids are known. What does not: judging (`judgement.py`).
+judged. What belongs here: those sums, which event ids are known, and when the calls of traces were, where rules count
+traces. What does not: judging (`judgement.py`).
 """
 
 import threading
@@ -14,22 +15,24 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from meterhouse.alerts import batches
-from meterhouse.alerts.evaluate import BEGINNING, OPENING_SCHEMA, moves
 from meterhouse.alerts.rules import Rule
 from meterhouse.alerts.samples import TIME, period_end, samples
+from meterhouse.alerts.traces import TRACE_SCHEMA, calls_of_traces, series_key, trace_rules
+from meterhouse.alerts.windows import BEGINNING, OPENING_SCHEMA, SERIES, lanes, moves
 
 MEMORY = timedelta(days=32)
 """Events are remembered this long whatever the rules, so that a new rule knows its month."""
 FRAMES_BETWEEN_MERGES = 64
 SAMPLES_AT_ONCE = 250_000
 
-_SERIES = ["rule", "group", "period_end"]
+_WINDOW = [*SERIES, "lane", "period_end"]
 _SUMMED = ["amount", "samples"]
 _SUM_SCHEMA = pl.Schema(
     {
         "key": pl.UInt64(),
         "rule": pl.UInt32(),
         "group": pl.String(),
+        "lane": pl.UInt8(),
         "period_end": TIME,
         "amount": pl.Int128(),
         "samples": pl.Int64(),
@@ -60,6 +63,7 @@ class RunningSums:
         self._forgotten = BEGINNING
         self._sums = [pl.DataFrame(schema=_SUM_SCHEMA)]
         self._ids = [pl.DataFrame(schema=_ID_SCHEMA)]
+        self._traces = [pl.DataFrame(schema=TRACE_SCHEMA)]
 
     def catch_up(self, session: Session, now: datetime) -> None:
         """Take in what was judged since, by whichever process."""
@@ -91,6 +95,7 @@ class RunningSums:
             self._rewritten = batches.rewritten(session)
             gone = removed.select(_id(), at=pl.col("started_at"))
             self._ids = [pl.concat(self._ids).join(gone, on=["id", "at"], how="anti")]
+            self._traces = [self.calls_of_traces().join(gone, on=["id", "at"], how="anti")]
             taken = ((0 - pl.col(name)).alias(name) for name in _SUMMED)
             self._add(self._inside(left).with_columns(*taken))
         if len(added):
@@ -103,6 +108,10 @@ class RunningSums:
         new = events.select(_id())["id"].implode()
         return pl.concat(self._ids).filter(pl.col("id").is_in(new))["at"].to_list()
 
+    def calls_of_traces(self) -> pl.DataFrame:
+        """All known calls of traces, `traces.TRACE_SCHEMA`."""
+        return pl.concat(self._traces)
+
     def openings(self, since: pl.DataFrame, moved: pl.DataFrame) -> pl.DataFrame:
         """The windows of some groups just before a time.
 
@@ -114,23 +123,41 @@ class RunningSums:
         Returns:
             `OPENING_SCHEMA`, one row per row of `since`.
         """
-        starts = with_period_ends(self.rules, since)
-        keys = starts.select(_key())["key"].unique().implode()
-        known = pl.concat(self._sums).filter(pl.col("key").is_in(keys)).select(*_SERIES, *_SUMMED)
+        starts = with_period_ends(self.rules, since).join(lanes(self.rules), on="rule")
+        keys = starts.select(series_key())["key"].unique().implode()
+        known = pl.concat(self._sums).filter(pl.col("key").is_in(keys)).select(*_WINDOW, *_SUMMED)
         is_rolling = pl.col("period_end").is_null()
         is_left_out = is_rolling & (pl.col("at") > self.at) & (pl.col("at") < pl.col("since"))
         is_too_much = (pl.col("at") >= pl.col("since")) & (~is_rolling | (pl.col("at") <= self.at))
         sign = pl.when(is_left_out).then(1).when(is_too_much).then(-1).otherwise(0)
-        between = moved.join(since, on=["rule", "group"]).select(
-            *_SERIES, pl.col("amount") * sign.cast(pl.Int128), pl.col("samples") * sign.cast(pl.Int64)
+        between = moved.join(since, on=SERIES).select(
+            *_WINDOW, pl.col("amount") * sign.cast(pl.Int128), pl.col("samples") * sign.cast(pl.Int64)
         )
-        sums = pl.concat([known, between]).group_by(_SERIES).agg(pl.col(_SUMMED).sum())
-        return (
-            starts.join(sums, on=_SERIES, how="left", nulls_equal=True)
-            .with_columns(pl.col(_SUMMED).fill_null(0))
-            .select(OPENING_SCHEMA.names())
-            .cast(OPENING_SCHEMA)
+        sums = pl.concat([known, between]).group_by(_WINDOW).agg(pl.col(_SUMMED).sum())
+        found = starts.join(sums, on=_WINDOW, how="left", nulls_equal=True).with_columns(
+            pl.col(_SUMMED).fill_null(0)
         )
+        return self._counting_traces(found).select(OPENING_SCHEMA.names()).cast(OPENING_SCHEMA)
+
+    def _counting_traces(self, openings: pl.DataFrame) -> pl.DataFrame:
+        """Openings whose `samples` are traces, where the rule counts traces."""
+        is_counted = pl.col("rule").is_in(trace_rules(self.rules))
+        mine = openings.filter(is_counted).with_columns(series_key())
+        if mine.is_empty():
+            return openings
+        before = pl.col("since") - pl.col("lag")
+        is_inside = (pl.col("at") < before) & (pl.col("at") >= before - pl.col("window")).fill_null(True)
+        counts = (
+            mine.select("key", "lane", "period_end", "since", "lag", "window")
+            .join(self.calls_of_traces(), on=["key", "period_end"], nulls_equal=True)
+            .filter(is_inside)
+            .group_by("key", "lane")
+            .agg(pl.col("trace").n_unique().cast(pl.Int64).alias("traces"))
+        )
+        counted = mine.join(counts, on=["key", "lane"], how="left").with_columns(
+            samples=pl.col("traces").fill_null(0)
+        )
+        return pl.concat([openings.filter(~is_counted), counted.select(openings.columns)])
 
     def advance(self, moved: pl.DataFrame, to: datetime) -> None:
         """Bring the sums to a later instant; `moved` holds all moves of every group up to it."""
@@ -141,6 +168,8 @@ class RunningSums:
 
     def _count(self, events: pl.DataFrame, found: pl.DataFrame) -> None:
         self._ids.append(events.select(_id(), at=pl.col("started_at")))
+        if trace_rules(self.rules):
+            self._traces.append(calls_of_traces(self.rules, found))
         self._add(self._inside(found))
 
     def _inside(self, found: pl.DataFrame) -> pl.DataFrame:
@@ -149,7 +178,7 @@ class RunningSums:
         return moves(self.rules, found).filter(is_counted)
 
     def _add(self, moved: pl.DataFrame) -> None:
-        self._sums.append(_summed(moved.select(_key(), *_SERIES, *_SUMMED)))
+        self._sums.append(_summed(moved.select(series_key(), *_WINDOW, *_SUMMED)))
         unmerged = sum(len(sums) for sums in self._sums[1:])
         if len(self._sums) > FRAMES_BETWEEN_MERGES or unmerged > max(SAMPLES_AT_ONCE, len(self._sums[0])):
             self._merge()
@@ -159,6 +188,7 @@ class RunningSums:
         is_over = (pl.col("period_end") <= self._forgotten).fill_null(False)
         self._sums = [_summed(pl.concat(self._sums)).filter(pl.col("samples") != 0, ~is_over)]
         self._ids = [pl.concat(self._ids, rechunk=True).filter(pl.col("at") > self._forgotten)]
+        self._traces = [self.calls_of_traces().rechunk().filter(pl.col("at") > self._forgotten)]
 
 
 def with_period_ends(rules: Sequence[Rule], since: pl.DataFrame) -> pl.DataFrame:
@@ -171,8 +201,8 @@ def with_period_ends(rules: Sequence[Rule], since: pl.DataFrame) -> pl.DataFrame
 
 
 def _summed(sums: pl.DataFrame) -> pl.DataFrame:
-    """One row per rule, group and period."""
-    return sums.group_by("key", *_SERIES).agg(pl.col(_SUMMED).sum())
+    """One row per rule, group, lane and period."""
+    return sums.group_by("key", *_WINDOW).agg(pl.col(_SUMMED).sum())
 
 
 def _calendars(rules: Sequence[Rule]) -> dict[tuple[str, str], list[int]]:
@@ -184,11 +214,6 @@ def _calendars(rules: Sequence[Rule]) -> dict[tuple[str, str], list[int]]:
     return found
 
 
-def _key() -> pl.Expr:
-    """A hash of rule and group, to look them up by: what it finds too much is told apart afterwards."""
-    return pl.struct("rule", "group").hash().alias("key")
-
-
 def _id() -> pl.Expr:
-    """A hash of the event id, as `_key`."""
+    """A hash of the event id, to look events up by: what it finds too much is told apart afterwards."""
     return pl.col("event_id").hash().alias("id")

@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from meterhouse.alerts.metrics import EVENT_COLUMNS, METRICS
-from meterhouse.alerts.rules import Condition, Rule
+from meterhouse.alerts.metrics import EVENT_COLUMNS, METRICS, scaled
+from meterhouse.alerts.rule_parts import Condition
+from meterhouse.alerts.rules import Rule
 from meterhouse.events.schema import WAREHOUSE_SCHEMA
 
 TIME = pl.Datetime("us", "UTC")
@@ -127,10 +128,25 @@ def _distinct(rules: Sequence[Rule]) -> list[pl.Expr]:
         metric = METRICS[rule.metric]
         found.setdefault(_where_name(rule), matches(rule))
         found.setdefault(_sample_name(rule), metric.is_sample)
-        found.setdefault(_amount_name(rule), metric.amount)
+        found.setdefault(_amount_name(rule), _amount(rule))
         found.setdefault(_group_name(rule), group_key(rule))
         found.setdefault(_period_name(rule), period_end(rule, pl.col("started_at")))
     return [expression.alias(name) for name, expression in found.items()]
+
+
+def _amount(rule: Rule) -> pl.Expr:
+    """The metric's amount, or each sample's share in the question whether a percentile is beyond the limit.
+
+    The P-th percentile exceeds the limit exactly when less than P percent of the samples do not, so when the sum, over
+    all samples, of P less 100 for each that does not, is above 0. That is a sum like any other: nothing is estimated.
+    """
+    metric = METRICS[rule.metric]
+    if metric.percentile is None:
+        return metric.amount
+    [limit] = rule.when
+    bound = pl.lit(scaled(limit.value), dtype=pl.Int128)
+    is_within = metric.amount <= bound if limit.comparison in (">", "<=") else metric.amount < bound
+    return (metric.percentile - 100 * is_within.cast(pl.Int64)).cast(pl.Int128)
 
 
 def _where_name(rule: Rule) -> str:
@@ -143,7 +159,8 @@ def _sample_name(rule: Rule) -> str:
 
 
 def _amount_name(rule: Rule) -> str:
-    return f"amount of {rule.metric}"
+    limit = f" {rule.when[0]}" if METRICS[rule.metric].percentile is not None else ""
+    return f"amount of {rule.metric}{limit}"
 
 
 def _group_name(rule: Rule) -> str:

@@ -5,13 +5,15 @@ channel lays them out or escapes them (`delivery/`).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from meterhouse.alerts.anomalies import AnomalySide
 from meterhouse.alerts.budgets import BudgetStep, progress
+from meterhouse.alerts.contributors import Contributor
 from meterhouse.alerts.delivery.contract import Message
 from meterhouse.alerts.metrics import METRICS
 from meterhouse.alerts.rules import Rule
@@ -29,26 +31,61 @@ Facts = dict[str, Any]
 
 
 def facts_of_rule(
-    rule: Rule, row: IncidentRow, sample_count: int | None, seasonal: Decimal | None = None
+    rule: Rule, row: IncidentRow, interval: Mapping[str, Any], seasonal: Decimal | None = None
 ) -> Facts:
     """What a message needs to know of the rule as it was when it fired.
 
     Args:
         rule: The rule.
         row: The incident.
-        sample_count: Samples in the window; None for bills, which have none.
+        interval: What fired, of `evaluate.INTERVAL_SCHEMA`, and an anomaly's `contributors` where they are known; empty
+            for bills, which have no samples.
         seasonal: The projected end of a budget by days of the week, where it is known.
     """
     metric = METRICS[rule.metric]
     budget = {"budget": _facts_of_budget(rule, row, seasonal)} if isinstance(rule, BudgetStep) else {}
-    return budget | {
-        "metric": "projected end of period" if rule.is_paced else metric.title,
-        "unit": metric.unit,
-        "comparison": next(limit.comparison for limit in rule.when if limit.severity == row.severity),
-        "next_step": _LOOK_AT_BUDGET if budget else metric.next_step,
-        "window": rule.window_text + (f", crossed for {rule.persistence}" if rule.persistence else ""),
-        "sample_count": sample_count,
+    title = f"change of {metric.title}" if rule.change else metric.title
+    return (
+        budget
+        | _facts_of_comparison(rule, row, interval)
+        | {
+            "metric": "projected end of period" if rule.is_paced else title,
+            "unit": "%" if rule.change == "percent" else metric.unit,
+            "comparison": next(limit.comparison for limit in rule.when if limit.severity == row.severity),
+            "next_step": _LOOK_AT_BUDGET if budget else metric.next_step,
+            "window": rule.window_text + (f", crossed for {rule.persistence}" if rule.persistence else ""),
+            "sample_count": interval.get("sample_count"),
+        }
+    )
+
+
+def _facts_of_comparison(rule: Rule, row: IncidentRow, interval: Mapping[str, Any]) -> Facts:
+    """What a window was compared with; what is estimated has some six digits."""
+    unit = f" {METRICS[rule.metric].unit}" if METRICS[rule.metric].unit else ""
+    if rule.change:
+        now, before = (plain_number(interval[name]) for name in ("current", "usual"))
+        return {"compared": {"Before": f"{before}{unit} in the {rule.window_text} before, {now}{unit} now"}}
+    if not isinstance(rule, AnomalySide):
+        return {}
+    usual, limit = interval["usual"], Decimal(row.limit)
+    ends = sorted((limit, 2 * usual - limit))
+    hour = f"at this hour of the past {rule.weeks} weeks"
+    compared = {
+        "Expected": f"{_about(ends[0])} to {_about(ends[1])}{unit}; {_about(usual)}{unit} is usual {hour}"
     }
+    found: Sequence[Contributor] = interval.get("contributors", ())
+    if found:
+        compared["Most of it"] = "; ".join(
+            f"{one.field} {one.name or '(none)'}: {_about(one.now)}{unit}, else {_about(one.usual)}{unit}"
+            for one in found
+        )
+    return {"compared": compared}
+
+
+def _about(value: Decimal) -> str:
+    """A number for reading."""
+    with localcontext(prec=6):
+        return plain_number(+value)
 
 
 def _facts_of_budget(step: BudgetStep, row: IncidentRow, seasonal: Decimal | None) -> Facts:
@@ -110,6 +147,7 @@ def compose(event: str, facts: Facts) -> Message:
     lines = [
         ("Group", group_text(facts["group"])),
         *(_budget_lines(facts["budget"]) if "budget" in facts else [("Value", value)]),
+        *facts.get("compared", {}).items(),
         ("Window", f"{facts['window']} up to {_time_text(fired_at)}{samples}"),
     ]
     if event == "resolved":

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
+from meterhouse.alerts.anomalies import AnomalySide
 from meterhouse.alerts.backtest import Backtest, backtest, limit_that_fires
 from meterhouse.alerts.budgets import BudgetRule, BudgetStep
 from meterhouse.alerts.delivery.channels import CHANNELS, open_channel
@@ -76,9 +77,8 @@ def _in_force(rule: AnyRule) -> tuple[Any, ...]:
     elif isinstance(rule, BudgetRule):
         watched = (rule.name, "budget", rule.period_text, rule.steps_text, list(rule.group_by) or None)
     else:
-        limits = ", ".join(f"{limit.severity} {limit}" for limit in rule.when)
-        watched = (rule.name, rule.metric, rule.window_text, limits, list(rule.group_by) or None)
-    enforce = None if isinstance(rule, HealthRule) else rule.enforce
+        watched = (rule.name, rule.metric, rule.window_text, rule.fires_when, list(rule.group_by) or None)
+    enforce = rule.enforce if isinstance(rule, Rule | BudgetRule) else None
     return (*watched, list(rule.notify) or None, rule.mode, enforce)
 
 
@@ -160,8 +160,8 @@ def backtest_command(
     found = [one for one in load_rules(rules or settings.rules_file) if one.name == name]
     if not found:
         raise UsageError(f"There is no rule {name!r}.", "`meterhouse alerts check` lists the rules in force.")
-    if times is not None and isinstance(found[0], BudgetStep):
-        raise UsageError("--fires-at-most seeks a limit, and a budget has none.", "Leave it out.")
+    if times is not None and isinstance(found[0], BudgetStep | AnomalySide):
+        raise UsageError("--fires-at-most seeks a limit, and a rule of this kind has none.", "Leave it out.")
     days = (first_day.date(), last_day.date())
     runs = [backtest(settings, rule, *days) for rule in found]
     if as_json:

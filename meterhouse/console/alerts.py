@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from meterhouse.alerts import overview
+from meterhouse.alerts.anomalies import AnomalyRule
 from meterhouse.alerts.backtest import backtest
 from meterhouse.alerts.budgets import BudgetRule
 from meterhouse.alerts.controls import in_force
@@ -50,7 +51,7 @@ def _alerts(visit: Visit) -> Response:
         "alerts.html",
         firing=[incident for incident in incidents if incident["status"] == "firing"],
         ended=[incident for incident in incidents if incident["status"] != "firing"],
-        rules=[rule for rule in rules if isinstance(rule, Rule)],
+        rules=[rule for rule in rules if isinstance(rule, Rule | AnomalyRule)],
         budgets=[rule for rule in rules if isinstance(rule, BudgetRule)],
         health_rules=[(rule, HEALTH_CHECKS[rule.health]) for rule in rules if isinstance(rule, HealthRule)],
         holds=_holds(visit),

@@ -3,8 +3,11 @@
 import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, Decimal, localcontext
+from fractions import Fraction
+from statistics import median
 from zoneinfo import ZoneInfo
 
+from meterhouse.alerts.anomalies import AnomalySide
 from meterhouse.alerts.budgets import BudgetStep
 
 COMPARE = {
@@ -15,6 +18,7 @@ COMPARE = {
 }
 AVERAGES = (
     "cost_per_transaction", "error_rate", "tokens_per_request", "duration", "time_to_first_token", "quality_score",
+    "cost_per_trace",
 )  # fmt: skip
 TOKENS = [
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
@@ -59,6 +63,10 @@ def sample(metric, event):
     """The event's amount as a Decimal, or None when it is no sample of the metric."""
     if metric in ("cost_per_transaction", "total_cost"):
         return event.get("cost_usd")
+    if metric == "cost_per_trace":
+        return None if event.get("trace_id") is None else event.get("cost_usd")
+    if metric[-4:-2] == "_p":
+        return sample(metric[:-4], event)
     if metric == "request_count":
         return None if event.get("outcome") in ("blocked", "would_block") else Decimal(1)
     if metric == "error_count":
@@ -100,7 +108,7 @@ def intervals(rule, where, events, until):
                 separators=(",", ":"),
                 ensure_ascii=False,
             )
-            groups.setdefault(group, []).append((event["started_at"], amount))
+            groups.setdefault(group, []).append((event["started_at"], amount, event.get("trace_id")))
     found = set()
     for group, samples in groups.items():
         for limit in rule.when:
@@ -132,22 +140,15 @@ def leaves(rule, start):
 def runs(rule, limit, samples, until):
     if isinstance(rule, BudgetStep):
         return budget_runs(rule, samples, until)
-    samples = [(start, leaves(rule, start), amount) for start, amount in samples]
-    instants = sorted({moment for start, end, _ in samples for moment in (start, end)})
-    is_average = rule.metric in AVERAGES
-    seconds = Decimal(int(rule.window.total_seconds())) if rule.metric.endswith("_per_minute") else None
+    samples = [(start, leaves(rule, start), amount, trace) for start, amount, trace in samples]
+    lags = [timedelta(), *earlier_windows(rule)]
+    instants = {moment + lag for start, end, *_ in samples for moment in (start, end) for lag in lags}
     found, opened = [], None
-    for moment in instants:
+    for moment in sorted(instants):
         if moment > until:
             break
-        window = [amount for start, end, amount in samples if start <= moment < end]
-        with localcontext(prec=60):
-            total = sum(window, Decimal(0))
-            total = total * 60 if seconds else total
-            bound = limit.value * (len(window) if is_average else seconds or 1)
-            is_firing = len(window) >= rule.min_samples and COMPARE[limit.comparison](total, bound)
-            value = total / len(window) if is_average and window else total / (seconds or 1)
-            value = value.quantize(Decimal("1e-12"), rounding=ROUND_FLOOR)
+        with localcontext(prec=80):
+            is_firing, value = verdict(rule, limit, samples, moment)
         if is_firing and opened is None:
             opened = (moment, value)
         elif not is_firing and opened is not None:
@@ -156,6 +157,59 @@ def runs(rule, limit, samples, until):
     if opened is not None:
         found.append((opened[0], None, opened[1]))
     return found
+
+
+def earlier_windows(rule):
+    """How long before its own window those lie that a rule compares it with."""
+    if isinstance(rule, AnomalySide):
+        return [
+            timedelta(days=7 * week, hours=hour) for week in range(1, rule.weeks + 1) for hour in (-1, 0, 1)
+        ]
+    return [rule.window] if rule.change else []
+
+
+def verdict(rule, limit, samples, moment):
+    """Whether the limit is crossed at a moment, and the value that says so."""
+    now, exact, count = value_at(rule, samples, moment)
+    least = max(rule.min_samples, 1)
+    others = [value_at(rule, samples, moment - lag) for lag in earlier_windows(rule)]
+    usual = [Fraction(value) for value, _, size in others if size >= least]
+    if isinstance(rule, AnomalySide):
+        if count < least or 2 * len(usual) < len(others):
+            return False, now
+        middle = median(usual)
+        spread = max(Fraction("1.4826") * median(abs(one - middle) for one in usual), abs(middle) / 20)
+        allowed = max(Fraction(rule.sensitivity) * spread, Fraction(rule.at_least))
+        off = (Fraction(now) - middle) * (1 if rule.direction == "up" else -1)
+        return allowed > 0 and off > allowed, now
+    if rule.change:
+        if count < least or not usual or (rule.change == "percent" and usual[0] <= 0):
+            return False, None
+        change = Fraction(now) - usual[0]
+        if rule.change == "percent":
+            change = change * 100 / usual[0]
+        places = 6 if rule.change == "percent" else 12
+        floored = Decimal(change * 10**places // 1).scaleb(-places)
+        return COMPARE[limit.comparison](change, Fraction(limit.value)), floored
+    return count >= rule.min_samples and COMPARE[limit.comparison](exact, limit.value), now
+
+
+def value_at(rule, samples, moment):
+    """The value of the window at a moment, rounded down to 1e-12 and exact, and how many samples or traces it holds."""
+    window = [(amount, trace) for start, end, amount, trace in samples if start <= moment < end]
+    count = len({trace for _, trace in window} if rule.metric == "cost_per_trace" else window)
+    total = sum((amount for amount, _ in window), Decimal(0))
+    if rule.metric[-4:-2] == "_p":
+        place = -(-count * int(rule.metric[-2:]) // 100)
+        exact = sorted(amount for amount, _ in window)[place - 1] if window else Decimal(0)
+        return exact, exact, count
+    divisor = Fraction(1)
+    if rule.metric in AVERAGES:
+        divisor = Fraction(count or 1)
+    elif rule.metric.endswith("_per_minute"):
+        divisor = Fraction(int(rule.window.total_seconds()), 60)
+    exact = Fraction(total) / divisor
+    return Decimal(exact * 10**12 // 1).scaleb(-12), exact, count
 
 
 def begins(rule, start):
@@ -174,7 +228,7 @@ def begins(rule, start):
 def budget_runs(step, samples, until):
     """A step fires with the first call that reaches it, or whose pace is too high, and until the period ends."""
     periods = {}
-    for start, amount in samples:
+    for start, amount, _ in samples:
         periods.setdefault(leaves(step, start), []).append((start, amount))
     found = []
     for end, calls in sorted(periods.items()):

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from meterhouse.alerts.anomalies import AnomalyRule
 from meterhouse.alerts.backtest import backtest, limit_that_fires
 from meterhouse.alerts.judgement import judge, judge_silence
 from meterhouse.alerts.metrics import EVENT_COLUMNS
@@ -118,6 +119,31 @@ def test_the_limit_that_would_have_fired_so_often_is_one_that_did(place):
     for times, expected in ((0, "5"), (1, "2"), (2, "1.25"), (9, "1")):
         limit = limit_that_fires(place, made, DAY, DAY, times)
         assert limit == Decimal(expected)
+
+
+def test_percentiles_changes_and_anomalies_have_values_at_every_instant(tmp_path):
+    place = install(tmp_path)
+    week = 7 * 24 * 60
+    past = [
+        event(f"w{number}-{hour}", hour * 60 - number * week, "1", duration_ms=5)
+        for number in range(1, 3)
+        for hour in (-1, 0, 1)
+    ]
+    today = [event(f"e{number}", number, number, duration_ms=number * 10) for number in range(1, 21)]
+    publish(place, [*past, *today])
+    p95 = backtest(place, rule(metric="duration_p95", when="> 185"), DAY, DAY)
+    assert [(one["first_event_id"], one["value"]) for one in p95.intervals.to_dicts()] == [
+        ("e19", Decimal(190))
+    ]
+    assert p95.values["value"].max() == Decimal(200)
+    rose = rule(metric="total_cost", window="10m", change="percent", when="> 100")
+    assert backtest(place, rose, DAY, DAY).values["value"].drop_nulls().max() == Decimal("6400")
+    assert limit_that_fires(place, rose, DAY, DAY, 0) == Decimal("6400")
+    [odd] = AnomalyRule.model_validate(
+        {"name": "odd", "metric": "total_cost", "window": "1h", "anomaly": {"weeks": 2}}
+    ).judged()
+    [interval] = backtest(place, odd, DAY, DAY).intervals.to_dicts()
+    assert (interval["first_event_id"], interval["value"], interval["limit"]) == ("e2", Decimal(3), "1.2")
 
 
 def test_the_command_prints_a_table_bars_and_json(place, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meterhouse.alerts.anomalies import AnomalyRule
 from meterhouse.alerts.budgets import BudgetRule
 from meterhouse.alerts.evaluate import BEFORE_SCHEMA, evaluate
 from meterhouse.alerts.metrics import METRICS
@@ -42,18 +43,23 @@ SPANS = st.sampled_from(
 
 
 @st.composite
-def event_sets(draw):
+def event_sets(draw, weeks=0):
     """Events crowded onto few minutes, groups and ids, some of them copies with the same start and another body."""
     minutes = draw(st.lists(st.integers(0, 12), min_size=12, max_size=12))
+    hours_ago = st.sampled_from(
+        [168 * week + hour for week in range(1, weeks + 1) for hour in (-1, 0, 1)] + [0]
+    )
+    back = draw(st.lists(hours_ago, min_size=12, max_size=12))
     events = []
     for number, name in enumerate(draw(st.lists(st.integers(0, 11), max_size=14))):
         status = draw(st.sampled_from(["priced", "priced", "priced", "unpriced"]))
         events.append(
             event(
                 f"e{name}",
-                minutes[name] * 5 - 30,
+                minutes[name] * 5 - 30 - back[name] * 60,
                 draw(AMOUNTS) if status == "priced" else None,
                 received_at=at(1000 + number),
+                trace_id=draw(st.sampled_from([None, "t1", "t2"])),
                 product=draw(st.sampled_from([None, "search", "chat"])),
                 agent=draw(st.sampled_from([None, "a", "ab"])),
                 outcome=draw(st.sampled_from([None, "ok", "error", "blocked", "would_block"])),
@@ -96,6 +102,31 @@ def rules():
 
 
 @st.composite
+def comparing_rules(draw):
+    """A rule on an anomaly, and events of now and of the weeks before."""
+    where = draw(CONDITIONS)
+    made = AnomalyRule.model_validate(
+        {
+            "name": "unusual",
+            "metric": draw(
+                st.sampled_from(["total_cost", "cost_per_trace", "request_count", "error_rate", "duration"])
+            ),
+            "window": draw(st.sampled_from(["5m", "20m", "1h"])),
+            "anomaly": {
+                "weeks": 2,
+                "sensitivity": draw(st.sampled_from(["0.01", "1", "2.5"])),
+                "direction": draw(st.sampled_from(["up", "down"])),
+                "at_least": draw(st.sampled_from(["0", "0.000000000001", "0.5"])),
+            },
+            "group_by": draw(st.sampled_from([[], ["product"]])),
+            "where": where,
+            **draw(st.sampled_from([{}, {"min_samples": 2}, {"for": "11m"}])),
+        }
+    )
+    return made.judged()[0], where
+
+
+@st.composite
 def threshold_rules(draw):
     limits = st.builds(
         "{} {}".format,
@@ -105,7 +136,9 @@ def threshold_rules(draw):
     where = draw(CONDITIONS)
     metric = draw(st.sampled_from(sorted(METRICS)))
     span = draw(SPANS)
-    if METRICS[metric].is_per_minute and span["window"] is None:
+    percentile = METRICS[metric].percentile
+    change = draw(st.sampled_from([None, None, "percent", "absolute"])) if percentile is None else None
+    if (METRICS[metric].is_per_minute or percentile or change) and span["window"] is None:
         span = {"window": "20m"}
     made = rule(
         metric=metric,
@@ -113,16 +146,27 @@ def threshold_rules(draw):
         when=draw(st.one_of(limits, st.fixed_dictionaries({"warning": limits, "critical": limits}))),
         group_by=draw(st.sampled_from([[], ["product"], ["product", "agent"]])),
         where=where,
-        min_samples=draw(st.integers(int(span["window"] is None or METRICS[metric].is_average), 3)),
+        change=change,
+        min_samples=draw(
+            st.integers(int(span["window"] is None or METRICS[metric].is_average or change is not None), 3)
+        ),
         **draw(st.sampled_from([{}, {}, {"for": "5m"}, {"for": "11m"}, {"for": "40m"}])),
     )
-    return made, where
+    return draw(st.sampled_from(made.judged())), where
 
 
-@settings(max_examples=40, deadline=None)
-@given(rules(), event_sets(), st.integers(0, 150), st.randoms())
-def test_intervals_are_those_of_a_slow_evaluator_whatever_the_order(made, events, until, random):
-    made_rule, where = made
+CASES = st.one_of(
+    st.tuples(rules(), event_sets()),
+    st.tuples(rules(), event_sets()),
+    st.tuples(comparing_rules(), event_sets(weeks=2)),
+)
+"""A rule with its conditions, and events."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(CASES, st.integers(0, 150), st.randoms())
+def test_intervals_are_those_of_a_slow_evaluator_whatever_the_order(case, until, random):
+    (made_rule, where), events = case
     expected = intervals(made_rule, where, events, at(until))
     for _ in range(2):
         found = evaluate(made_rule, frame(events), at(until))

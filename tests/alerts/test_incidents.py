@@ -14,7 +14,7 @@ from meterhouse.alerts.wording import compose
 from meterhouse.control.database import session
 from meterhouse.control.tables import AlertBatchRow, AlertChunkRow, AlertMarkRow, IncidentRow, OutboxRow
 from tests.alerts.oracle import intervals
-from tests.alerts.test_evaluate import event_sets, rules
+from tests.alerts.test_evaluate import CASES
 from tests.alerts.world import at, event, frame, incidents, install, outbox, rule
 
 
@@ -69,11 +69,11 @@ def merges(request, monkeypatch):
     monkeypatch.setattr(running, "FRAMES_BETWEEN_MERGES", request.param)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rules(), event_sets(), st.data())
-def test_final_incidents_are_a_function_of_the_set_of_events(place, merges, made, events, data):
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(CASES, st.data())
+def test_final_incidents_are_a_function_of_the_set_of_events(place, merges, case, data):
     clear(place)
-    made_rule, where = made
+    (made_rule, where), events = case
     judging = Judge(place, made_rule)
     random = data.draw(st.randoms())
     delivered = events + random.sample(events, len(events) // 2)

@@ -7,7 +7,7 @@ import pytest
 
 from meterhouse.alerts.delivery.channels import CHANNELS
 from meterhouse.alerts.rules import Rule
-from meterhouse.alerts.rules_file import NOT_BUILT_METRICS, RulesError, json_schema, load_rules, parse_rules
+from meterhouse.alerts.rules_file import RulesError, json_schema, load_rules, parse_rules
 
 GOOD = """\
 - name: average-cost-per-transaction
@@ -63,12 +63,6 @@ def faults(old, new):
             2,
             "did you mean 'cost_per_transaction'?",
         ),
-        (
-            "metric: cost_per_transaction",
-            "metric: cost_per_trace",
-            2,
-            "the metric cost_per_trace is not built yet",
-        ),
         ("  metric: cost_per_transaction\n", "", 1, "has no metric"),
         ("window: 1h", "period: year", 3, "'year' is not a period"),
         ("  window: 1h\n", "", 1, "write either window, such as 1h, or period"),
@@ -115,21 +109,6 @@ def test_each_fault_is_one_sentence_with_its_line(old, new, line, words):
     assert fault.startswith(f"rules.yaml:{line}: ")
     assert words in fault
     assert "\n" not in fault
-
-
-@pytest.mark.parametrize(
-    "key",
-    ["anomaly: {}"],
-)
-def test_keys_that_are_not_built_yet_are_refused_and_not_ignored(key):
-    [fault] = faults("  min_samples: 5", f"  {key}\n  min_samples: 5")
-    assert fault.startswith("rules.yaml:7: rule 'average-cost-per-transaction': ")
-    assert "not built yet" in fault or "cannot yet" in fault
-
-
-def test_metrics_that_are_not_built_yet_are_refused():
-    for metric in NOT_BUILT_METRICS:
-        assert "not built yet" in faults("metric: cost_per_transaction", f"metric: {metric}")[0]
 
 
 def test_every_fault_of_a_file_is_told_in_the_order_of_its_lines():

@@ -10,9 +10,9 @@ import json
 from meterhouse.events.kinds import PROMPT_FIELDS, RecordKind
 from meterhouse.events.schema import MAX_AMOUNT_USD, MAX_QUANTITY, Field, Kind
 
-_WHOLE_NUMBER = r"^[+-]?[0-9]+(\.0+)?$"
-_DECIMAL_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
-_TIME_WITH_OFFSET = (
+WHOLE_NUMBER = r"^[+-]?[0-9]+(\.0+)?$"
+DECIMAL_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+TIME_WITH_OFFSET = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 )
 _OUTSIDE_THE_BODY = ("received_at", "source")
@@ -82,15 +82,15 @@ def _cast(field: Field) -> str:
         case Kind.JSON:
             return f"CASE WHEN json_valid({name}) AND NOT has_bare_nan({name}) THEN json({name})::VARCHAR END"
         case Kind.TIMESTAMP:
-            return _matching(name, _TIME_WITH_OFFSET, "TIMESTAMPTZ")
+            return _matching(name, TIME_WITH_OFFSET, "TIMESTAMPTZ")
         case Kind.COUNT:
-            return _matching(name, _WHOLE_NUMBER, "BIGINT")
+            return _matching(name, WHOLE_NUMBER, "BIGINT")
         case Kind.QUANTITY:
-            return _matching(name, _DECIMAL_NUMBER, "DECIMAL(38, 6)")
+            return _matching(name, DECIMAL_NUMBER, "DECIMAL(38, 6)")
         case Kind.MONEY:
-            return _matching(name, _DECIMAL_NUMBER, "DECIMAL(38, 12)")
+            return _matching(name, DECIMAL_NUMBER, "DECIMAL(38, 12)")
         case Kind.RATIO:
-            return _matching(name, _DECIMAL_NUMBER, "DECIMAL(9, 6)")
+            return _matching(name, DECIMAL_NUMBER, "DECIMAL(9, 6)")
         case Kind.FLAG:
             return f"CASE lower({name}) WHEN 'true' THEN true WHEN 'false' THEN false END"
 

@@ -26,6 +26,7 @@ from meterhouse.gateway.doors.controls import ControlsDoor
 from meterhouse.gateway.doors.entry import Gateway, admitted, gateway_of
 from meterhouse.gateway.idempotency import IdempotentAnswers
 from meterhouse.gateway.keys import Scope
+from meterhouse.gateway.openapi import get_openapi
 from meterhouse.gateway.problems import ProblemError, failure_response, http_error_response, problem_response
 from meterhouse.gateway.queue import CommitQueue
 from meterhouse.settings import Settings
@@ -71,6 +72,7 @@ def build_app(settings: Settings) -> Starlette:
             Route("/healthz", _health, methods=["GET"]),
             Route("/readyz", _readiness, methods=["GET"]),
             Route("/metrics", _metrics, methods=["GET"]),
+            Route("/openapi.json", get_openapi, methods=["GET"]),
         ],
         exception_handlers={
             ProblemError: problem_response,

@@ -26,10 +26,11 @@ test: $(DEV) ## Run all tests (ARGS="-k name" narrows them)
 faults: $(DEV) ## Inject every fault there is a number for, and print what became of it (ARGS="--seeds 20", "12 13", "--write")
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-bench: $(DEV) ## Measure on this machine: the endpoint, the SDK, loading, growth, real time into the marts, pricing, alerts
+bench: $(DEV) ## Measure on this machine: the endpoint, the SDK, loading, pulling, growth, real time into the marts, pricing, alerts, pages
 	@$(BIN)/python -m bench.gateway
 	@$(BIN)/python -m bench.sdk
 	@$(BIN)/python -m bench.loading
+	@$(BIN)/python -m bench.pulling
 	@$(BIN)/python -m bench.growth
 	@$(BIN)/python -m bench.real_time
 	@$(BIN)/python -m bench.pricing

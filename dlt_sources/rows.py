@@ -8,7 +8,7 @@ that a new field never changes a type. What does not belong here: days and their
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -74,8 +74,9 @@ class RowShape:
         return dict.fromkeys(self.columns)
 
     @cached_property
-    def _column_of(self) -> Mapping[str, str]:
-        return {path: _column(path) for path in self.fields}
+    def _known(self) -> Mapping[str, tuple[str, Kind]]:
+        """Column and kind of each documented field, by its path."""
+        return {path: (_column(path), kind) for path, kind in self.fields.items()}
 
     @cached_property
     def _parents(self) -> frozenset[str]:
@@ -92,9 +93,24 @@ class RowShape:
         if not isinstance(item, dict):
             raise broken_contract(f"A row of `{self.table}` is not an object.")
         row = self._blank.copy()
-        for path, value in self._leaves(item, ""):
-            row[self._column_of.get(path) or self._free_column(path, row)] = self._exact(path, value)
+        self._fill(row, item, "")
         return row
+
+    def _fill(self, row: Row, item: dict[str, Any], prefix: str) -> None:
+        known = self._known
+        for name, value in item.items():
+            if value is None:
+                continue
+            path = prefix + name
+            if path in known:
+                column, kind = known[path]
+                row[column] = self._exact(path, kind, value)
+            elif path not in self._parents:
+                row[self._free_column(path, row)] = self._exact(path, Kind.TEXT, value)
+            elif isinstance(value, dict):
+                self._fill(row, value, f"{path}.")
+            else:
+                raise self._not_documented(path, "an object")
 
     def _free_column(self, path: str, row: Row) -> str:
         """Column of an undocumented field, as dlt names it: never one that the row has, nor one of ours."""
@@ -103,26 +119,15 @@ class RowShape:
             column = f"undocumented_{column}"
         return column
 
-    def _leaves(self, item: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-        for name, value in item.items():
-            path = prefix + name
-            if value is None:
-                continue
-            if path not in self._parents:
-                yield path, value
-            elif isinstance(value, dict):
-                yield from self._leaves(value, f"{path}.")
-            else:
-                raise self._not_documented(path, "an object")
-
-    def _exact(self, path: str, value: Any) -> str | int | bool:
-        kind = self.fields.get(path, Kind.TEXT)
+    def _exact(self, path: str, kind: Kind, value: Any) -> str | int | bool:
         if kind is Kind.TEXT:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
             return _storable(text)
         if kind is Kind.DECIMAL:
             return self._digits(path, value)
         if kind is Kind.INTEGER:
+            if type(value) is int and -_BIGINT_LIMIT < value < _BIGINT_LIMIT:
+                return value
             number = Decimal(self._digits(path, value))
             if number != number.to_integral_value() or abs(number) >= _BIGINT_LIMIT:
                 raise self._not_documented(path, "a whole number")

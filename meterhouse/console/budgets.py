@@ -6,7 +6,7 @@ Its numbers are rows of `fct_budgets` as published. What does not belong here: w
 
 import json
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from starlette.responses import Response
@@ -20,6 +20,7 @@ from meterhouse.console.downloads import csv_response
 from meterhouse.console.web import Visit, page
 
 _ROWS_SHOWN = 200
+_TENTH = Decimal("0.1")
 _COLUMNS = (
     *("budget_name", "source", "period", "timezone", "group_key", "period_started_at", "period_ends_at"),
     *("amount_usd", "used_usd", "used_percent", "expected_usd", "projected_simple_usd"),
@@ -84,6 +85,7 @@ def _told(row: marts.Row, rule: BudgetRule | None) -> dict[str, Any]:
     """A row with its group in words, and which steps of the rule in force were reached."""
     steps = [step for step in rule.steps if step <= row["used_percent"]] if rule else []
     return row | {
+        "percent": row["used_percent"].quantize(_TENTH, ROUND_DOWN),
         "group": group_text(json.loads(row["group_key"])),
         "steps": steps,
         "next_step": next((step for step in rule.steps if step > row["used_percent"]), None)

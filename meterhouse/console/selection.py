@@ -62,7 +62,6 @@ SHOWN = (
     "agent",
     "total_input_tokens",
     "total_output_tokens",
-    "duration_ms",
     "outcome",
     "cost_usd",
     "cost_status",

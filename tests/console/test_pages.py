@@ -175,15 +175,16 @@ def test_the_log_narrows_sorts_and_chooses_columns_and_its_csv_says_the_same(vis
 
 def test_budgets_say_how_far_along_they_are_and_whether_they_will_last(visitor):
     page = words(visitor.get("/budgets"))
-    assert f"customers metered, month customer: {HOSTILE}" in page
-    assert "41.50 without 2 unpriced calls 40.00 103.8 % 13.33 124.50 – 50 %, 80 %, 100 % Used up" in page
-    assert "20.00 40.00 50.0 % 13.33 60.00 – 50 % next 80 % At risk" in page
-    assert "bill billed, quarter all events" in page
-    assert "100.00 1,000.00 10.0 % 333.33 300.00 910.50 none next 50 % Within" in page
+    assert f"customers customer: {HOSTILE} metered, month; resets 20" in page
+    assert "UTC 103.7 % 41.50 of 40.00 2 unpriced calls not in it" in page
+    assert "13.33 124.50 50 %, 80 %, 100 % Used up" in page
+    assert "50.0 % 20.00 of 40.00 13.33 60.00 50 % next 80 % At risk" in page
+    assert "bill all events billed, quarter; resets" in page
+    assert "10.0 % 100.00 of 1,000.00 333.33 300.00 910.50 by weekdays none" in page
     assert "Nothing spent in this period, as published: unused (5.00 USD, metered, day (UTC))" in page
     over = page[page.index("Periods that are over") :]
-    assert "39.99 40.00 100.0 % 50 %, 80 % Within" in over
-    assert "bill billed" not in words(visitor.get("/budgets?budget=customers"))
+    assert "99.9 % 39.99 of 40.00 50 %, 80 % Within" in over
+    assert "bill all events" not in words(visitor.get("/budgets?budget=customers"))
     rows = table(visitor.get("/budgets.csv?budget=customers"))
     assert [row["used_usd"] for row in rows] == ["41.500000000000", "20.000000000000", "39.990000000000"]
 

@@ -26,7 +26,7 @@ test: $(DEV) ## Run all tests (ARGS="-k name" narrows them)
 faults: $(DEV) ## Inject every fault there is a number for, and print what became of it (ARGS="--seeds 20", "12 13", "--write")
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-bench: $(DEV) ## Measure on this machine: the endpoint, the SDK, loading, pulling, growth, real time into the marts, pricing, alerts, pages
+bench: $(DEV) ## Measure on this machine: the endpoint, the SDK, loading, pulling, growth, real time into the marts, pricing, alerts, the console's pages
 	@$(BIN)/python -m bench.gateway
 	@$(BIN)/python -m bench.sdk
 	@$(BIN)/python -m bench.loading
@@ -35,6 +35,7 @@ bench: $(DEV) ## Measure on this machine: the endpoint, the SDK, loading, pullin
 	@$(BIN)/python -m bench.real_time
 	@$(BIN)/python -m bench.pricing
 	@$(BIN)/python -m bench.alerts
+	@$(BIN)/python -m bench.console
 
 check: $(DEV) ## Format, lint, types and the arrows between packages
 	@$(BIN)/ruff format --check .

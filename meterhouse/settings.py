@@ -88,6 +88,24 @@ class Settings(BaseSettings):
     email_from: str | None = Field(default=None, description="Sender of the channel `email`.")
     email_to: str | None = Field(default=None, description="Its recipients, comma separated.")
     console_url: str = Field(default="http://127.0.0.1:8788", description="Where links in messages point.")
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="OpenID Connect issuer that people log in to the console with (docs/console.md).",
+    )
+    oidc_client_id: str | None = Field(default=None, description="What the console is called there.")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Its secret there; none for a public client."
+    )
+    oidc_title: str = Field(default="single sign-on", description="What the log-in calls the provider.")
+    oidc_role_claim: str = Field(
+        default="groups", description="Claim of the id token that says what somebody may do."
+    )
+    oidc_admins: str | None = Field(
+        default=None, description="Values of that claim that make an admin, comma separated."
+    )
+    oidc_viewers: str | None = Field(
+        default=None, description="Values of that claim that make a viewer, comma separated."
+    )
     dagster_url: str = Field(
         default="http://127.0.0.1:3000", description="Where the console finds the Dagster web UI."
     )

@@ -37,6 +37,7 @@ from meterhouse.console import (
 from meterhouse.console.jobs import Jobs
 from meterhouse.console.render import STATIC
 from meterhouse.console.security import SecurityHeaders, session_key
+from meterhouse.console.sign_on import SignOn
 from meterhouse.console.web import Console, page_response, user_of
 from meterhouse.errors import MeterhouseError, UsageError
 from meterhouse.settings import Settings
@@ -70,6 +71,7 @@ def build_app(settings: Settings, asks_log_in: bool, is_https: bool = False) -> 
 
     Raises:
         VaultError: The key that signs sessions cannot be made or opened.
+        UsageError: The settings of OpenID Connect are not whole.
     """
 
     @contextlib.asynccontextmanager
@@ -109,7 +111,8 @@ def build_app(settings: Settings, asks_log_in: bool, is_https: bool = False) -> 
         },
         lifespan=lifespan,
     )
-    app.state.console = Console(settings, Jobs(settings), asks_log_in)
+    sign_on = SignOn(settings) if asks_log_in and settings.oidc_issuer else None
+    app.state.console = Console(settings, Jobs(settings), asks_log_in, sign_on)
     return app
 
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from meterhouse.console import audit, users
 from meterhouse.console.security import GuessingBrake
+from meterhouse.console.sign_on import DONE_PATH, SignOnError
 from meterhouse.console.users import Role
 from meterhouse.console.web import Done, Visit, action, console_of, form_of, page, page_response
 from meterhouse.errors import UsageError
@@ -32,6 +33,8 @@ def routes() -> list[Route]:
     return [
         Route("/log-in", _show_log_in, methods=["GET"]),
         Route("/log-in", log_in, methods=["POST"]),
+        Route("/log-in/oidc", _begin_sign_on, methods=["GET"]),
+        Route(DONE_PATH, _finish_sign_on, methods=["GET"]),
         Route("/log-out", _log_out, methods=["POST"]),
         page("/audit", _audit, Role.ADMIN),
         page("/users", _users, Role.ADMIN),
@@ -55,15 +58,52 @@ async def _log_in(request: Request, brake: GuessingBrake) -> Response:
         return _form(request, HTTPStatus.TOO_MANY_REQUESTS, wanted, name, _TOO_OFTEN)
     settings = console_of(request).settings
     user = await run_in_threadpool(users.log_in, settings, name, fields.get("password", ""))
-    outcome = audit.REFUSED if user is None else audit.DONE
-    entry = await run_in_threadpool(audit.begin, settings, name[:100], address, "logged in", None)
-    await run_in_threadpool(audit.end, settings, entry, outcome, None if user else _WRONG)
+    await run_in_threadpool(_note_log_in, request, name, None, None if user else _WRONG)
     if user is None:
         brake.note_failure(address)
         return _form(request, HTTPStatus.UNAUTHORIZED, wanted, name, _WRONG)
     request.session.clear()
     request.session.update({"user": user.name, "stamp": user.stamp})
     return RedirectResponse(_own_path(wanted), HTTPStatus.SEE_OTHER)
+
+
+async def _begin_sign_on(request: Request) -> Response:
+    sign_on, wanted = console_of(request).sign_on, _own_path(request.query_params.get("next", "/"))
+    if sign_on is None:
+        return RedirectResponse("/log-in", HTTPStatus.SEE_OTHER)
+    try:
+        answer = await sign_on.begin(request)
+    except SignOnError as error:
+        return _form(request, HTTPStatus.BAD_GATEWAY, wanted, fault=_in_words(error))
+    request.session["next"] = wanted
+    return answer
+
+
+async def _finish_sign_on(request: Request) -> Response:
+    console = console_of(request)
+    if console.sign_on is None:
+        return RedirectResponse("/log-in", HTTPStatus.SEE_OTHER)
+    wanted = _own_path(request.session.pop("next", "/"))
+    try:
+        vouched, fault = await console.sign_on.finish(request), None
+    except SignOnError as error:
+        vouched, fault = None, _in_words(error)
+    name, subject = (vouched.name, vouched.subject) if vouched else (console.sign_on.title, None)
+    await run_in_threadpool(_note_log_in, request, name, subject, fault)
+    if vouched is None:
+        return _form(request, HTTPStatus.UNAUTHORIZED, wanted, fault=fault)
+    console.sign_on.remember(request, vouched)
+    return RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
+
+
+def _in_words(error: SignOnError) -> str:
+    return f"{error.message} {error.next_step}"
+
+
+def _note_log_in(request: Request, name: str, subject: str | None, fault: str | None) -> None:
+    settings, address = console_of(request).settings, request.client.host if request.client else None
+    entry = audit.begin(settings, name[:100], address, "logged in", subject)
+    audit.end(settings, entry, audit.REFUSED if fault else audit.DONE, fault)
 
 
 async def _log_out(request: Request) -> Response:
@@ -75,7 +115,10 @@ async def _log_out(request: Request) -> Response:
 def _form(
     request: Request, status: HTTPStatus, wanted: str, name: str = "", fault: str | None = None
 ) -> Response:
-    return page_response(request, None, "log_in.html", status, next=_own_path(wanted), name=name, fault=fault)
+    sign_on = console_of(request).sign_on
+    context = {"next": _own_path(wanted), "name": name, "fault": fault}
+    title = sign_on.title if sign_on else None
+    return page_response(request, None, "log_in.html", status, sign_on_title=title, **context)
 
 
 def _own_path(wanted: str) -> str:

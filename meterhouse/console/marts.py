@@ -3,7 +3,7 @@
 What belongs here: getting rows. What does not: any page's query.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,13 +41,19 @@ def published_at(settings: Settings) -> datetime | None:
         return None
 
 
-def streamed(settings: Settings, sql: str, parameters: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query one by one, for results of any size.
+def streamed(
+    settings: Settings,
+    sql: str,
+    parameters: Mapping[str, Any],
+    prepare: Callable[[duckdb.DuckDBPyConnection], None] = lambda _: None,
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query one by one, for results of any size, on a connection that was prepared for it.
 
     Raises:
         NothingPublishedError: Nothing is published yet.
     """
     with published_marts(settings) as marts:
+        prepare(marts)
         cursor = marts.execute(sql, dict(parameters))
         while found := cursor.fetchmany(_ROWS_AT_ONCE):
             yield from found

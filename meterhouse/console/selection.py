@@ -7,6 +7,9 @@ here: the pages (`transactions.py`).
 from dataclasses import dataclass
 from typing import Any
 
+from duckdb import DuckDBPyConnection
+
+from meterhouse.console.marts import Row, fetched
 from meterhouse.console.periods import Period, period_of
 from meterhouse.console.web import Visit
 
@@ -30,8 +33,10 @@ FILTERS = {
     "outcome": "outcome",
 }
 """What the log can be narrowed to, by parameter of the address: the column that must be equal."""
-IDS = ("event_id", "trace_id", "provider_request_id", "span_id", "parent_event_id", "subscriber_id")
+IDS = ("event_id", "trace_id", "provider_request_id")
 """Where an id is looked for."""
+_BEGINS = "select rowid as id from marts.fct_transactions where {id} >= $id and {id} < $beyond"
+_LAST_CHARACTER = chr(0x10FFFF)
 COLUMNS = {
     "started_at": "Started",
     "provider": "Provider",
@@ -81,6 +86,11 @@ class Edge:
     value: Any = None
     """What the event has in the column that the log is sorted by."""
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What `Selection.page` compares with."""
+        return {"edge": self.event_id} | ({} if self.value is None else {"value": self.value})
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -93,52 +103,79 @@ class Selection:
     is_descending: bool
     columns: tuple[str, ...]
 
+    def find(self, opened: DuckDBPyConnection) -> None:
+        """Look for the id, once for all that is asked of the selection on this connection."""
+        if self.id is not None:
+            begins = " union ".join(_BEGINS.format(id=name) for name in IDS)
+            asked = {"id": self.id, "beyond": self.id + _LAST_CHARACTER}
+            opened.execute(f"create temp table found as {begins}", asked)
+
     @property
     def where(self) -> str:
         """The condition, with parameters."""
         equal = [f"{FILTERS[name]} = ${name}" for name in self.filters]
-        found = [f"({' or '.join(f'starts_with({name}, $id)' for name in IDS)})"] if self.id else []
+        found = ["rowid in (select id from found)"] if self.id is not None else []
         return " and ".join(["event_date between $first and $last", *equal, *found])
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The condition's values."""
-        found = {"id": self.id} if self.id else {}
-        return {"first": self.period.first, "last": self.period.last, **self.filters, **found}
+        return {"first": self.period.first, "last": self.period.last, **self.filters}
 
     @property
     def order(self) -> str:
         """The order, total, unknown last."""
         return f"{self.sort} {'desc' if self.is_descending else 'asc'} nulls last, event_id"
 
-    def page_query(self, edge: Edge | None) -> tuple[str, dict[str, Any]]:
-        """The query of a page, with one row more than it shows, and its parameters.
+    def page(self, opened: DuckDBPyConnection, edge: Edge | None) -> list[Row]:
+        """The rows of a page, and one more; those before an edge come in the reverse of the order."""
+        is_reversed = edge is not None and edge.is_after_page
+        rows: list[Row] = []
+        for condition in self._parts(edge):
+            if len(rows) <= PAGE_ROWS:
+                values = self.parameters | (edge.parameters if edge else {})
+                rows += self._part(opened, condition, values, is_reversed, PAGE_ROWS + 1 - len(rows))
+        return rows
 
-        The rows before an edge come in the reverse of the order.
-        """
-        columns = ", ".join(dict.fromkeys((*self.columns, "event_id", "trace_id")))
-        order, beyond, values = self.order, "", {}
-        if edge is not None:
-            beyond, values = f" and {self._beyond(edge)}", {"edge": edge.event_id, "value": edge.value}
-            if edge.value is None:
-                values.pop("value")
-            if edge.is_after_page:
-                order = f"{self.sort} {'asc' if self.is_descending else 'desc'} nulls first, event_id desc"
-        query = (
-            f"select {columns} from marts.fct_transactions "  # noqa: S608 (names of our own tables)
-            f"where {self.where}{beyond} order by {order} limit {PAGE_ROWS + 1}"
-        )
-        return query, self.parameters | values
-
-    def _beyond(self, edge: Edge) -> str:
-        """What follows the edge in the order, or precedes it; unknown values are last."""
+    def _parts(self, edge: Edge | None) -> list[str]:
+        """What makes up the rows after an edge, or before it, nearest first: each a range, or one value."""
+        known, unknown = f"{self.sort} is not null", f"{self.sort} is null"
+        if edge is None:
+            return [known, unknown]
         tie = f"event_id {'<' if edge.is_after_page else '>'} $edge"
         if edge.value is None:
-            same = f"({self.sort} is null and {tie})"
-            return f"({self.sort} is not null or {same})" if edge.is_after_page else same
+            same = f"{unknown} and {tie}"
+            return [same, known] if edge.is_after_page else [same]
         sign = "<" if self.is_descending != edge.is_after_page else ">"
-        known = f"{self.sort} {sign} $value or ({self.sort} = $value and {tie})"
-        return f"({known})" if edge.is_after_page else f"({known} or {self.sort} is null)"
+        beyond = [f"{self.sort} = $value and {tie}", f"{self.sort} {sign} $value"]
+        return beyond if edge.is_after_page else [*beyond, unknown]
+
+    def _part(
+        self,
+        opened: DuckDBPyConnection,
+        condition: str,
+        values: dict[str, Any],
+        is_reversed: bool,
+        limit: int,
+    ) -> list[Row]:
+        """The nearest rows of a part; how far they reach is found first, in the sorted column alone.
+
+        So the other columns are read for few rows, however many there are.
+        """
+        columns = ", ".join(dict.fromkeys((*self.columns, "event_id", "trace_id")))
+        is_descending = self.is_descending != is_reversed
+        where, order = f"{self.where} and {condition}", f"{self.sort} {'desc' if is_descending else 'asc'}"
+        values = {name: value for name, value in values.items() if f"${name}" in where}
+        calls = f"from marts.fct_transactions where {where}"
+        sign, furthest = (">=", "min") if is_descending else ("<=", "max")
+        [[reached]] = opened.execute(
+            f"select {furthest}(value) from (select {self.sort} as value {calls} order by {order} limit {limit})",  # noqa: S608
+            values,
+        ).fetchall()
+        if reached is not None:
+            calls, values = f"{calls} and {self.sort} {sign} $reached", values | {"reached": reached}
+        query = f"select {columns} {calls} order by {order}, event_id {'desc' if is_reversed else 'asc'} limit {limit}"
+        return fetched(opened.execute(query, values))
 
     def address(self, **changes: Any) -> dict[str, Any]:
         """The parameters of the log's address, with changes."""

@@ -86,10 +86,11 @@ def routes() -> list[Route]:
 def _log(visit: Visit) -> Response:
     chosen = selection_of(visit)
     with published_marts(visit.settings) as opened:
+        chosen.find(opened)
         count = _COUNTED.format(where=chosen.where, notes=NOTES_OF_CONTROLS)
         [counted] = marts.fetched(opened.execute(count, chosen.parameters))
         edge = _edge(visit, opened, chosen)
-        rows = marts.fetched(opened.execute(*chosen.page_query(edge)))
+        rows = chosen.page(opened, edge)
         providers = [
             name
             for (name,) in opened.execute("select provider from marts.dim_provider order by all").fetchall()
@@ -154,7 +155,7 @@ def _download(visit: Visit) -> Response:
         f"where {chosen.where} order by {chosen.order}"
     )
     name = f"transactions-{chosen.period.first}-{chosen.period.last}"
-    return csv_response(name, columns, marts.streamed(visit.settings, query, chosen.parameters))
+    return csv_response(name, columns, marts.streamed(visit.settings, query, chosen.parameters, chosen.find))
 
 
 def _call(visit: Visit) -> Response:

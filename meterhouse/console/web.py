@@ -22,6 +22,7 @@ from dlt_sources.contract import ProviderError
 from meterhouse.console import audit, users
 from meterhouse.console.jobs import Jobs
 from meterhouse.console.render import rendered
+from meterhouse.console.sign_on import SignOn
 from meterhouse.console.users import LOCAL, Role, User
 from meterhouse.errors import MeterhouseError
 from meterhouse.settings import Settings
@@ -38,6 +39,8 @@ class Console:
     settings: Settings
     jobs: Jobs
     asks_log_in: bool
+    sign_on: SignOn | None = None
+    """Who vouches for people beside the accounts here; None where nobody does."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,8 @@ def user_of(request: Request) -> User | None:
     console = console_of(request)
     if not console.asks_log_in:
         return LOCAL
+    if console.sign_on is not None and (vouched := console.sign_on.user_of(request)) is not None:
+        return vouched
     name = request.session.get("user")
     user = users.find(console.settings, name) if name else None
     return user if user is not None and user.stamp == request.session.get("stamp") else None

@@ -21,9 +21,9 @@ MARTS = Path(__file__).resolve().parents[2] / "dbt_project" / "models" / "marts"
 
 
 @contextlib.contextmanager
-def served(settings: Settings, asks_log_in: bool = False) -> Iterator[str]:
+def served(settings: Settings, asks_log_in: bool = False, port: int | None = None) -> Iterator[str]:
     """The console in a thread of this process; its address."""
-    port = free_port()
+    port = port or free_port()
     app = build_app(settings, asks_log_in)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
@@ -61,20 +61,23 @@ def words(answer: httpx.Response) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
+def make_marts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Every mart as its contract declares it, empty."""
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("create schema marts")
+    for model in (
+        model for path in MARTS.glob("*.yml") for model in yaml.safe_load(path.read_text()).get("models", [])
+    ):
+        columns = ", ".join(f'"{column["name"]}" {column["data_type"]}' for column in model["columns"])
+        connection.execute(f'create table marts."{model["name"]}" ({columns})')
+
+
 def publish(settings: Settings, rows: dict[str, list[dict]]) -> None:
     """A published file with every mart as its contract declares it, and these rows."""
     settings.published_path.parent.mkdir(parents=True, exist_ok=True)
     settings.published_path.unlink(missing_ok=True)
     with duckdb.connect(settings.published_path) as file:
-        file.execute("set timezone = 'UTC'")
-        file.execute("create schema marts")
-        for model in (
-            model
-            for path in MARTS.glob("*.yml")
-            for model in yaml.safe_load(path.read_text()).get("models", [])
-        ):
-            columns = ", ".join(f'"{column["name"]}" {column["data_type"]}' for column in model["columns"])
-            file.execute(f'create table marts."{model["name"]}" ({columns})')
+        make_marts(file)
         for table, found in rows.items():
             for row in found:
                 names = ", ".join(f'"{name}"' for name in row)

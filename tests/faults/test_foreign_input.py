@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from meterhouse.alerts.rules import HealthRule, Rule
 from meterhouse.alerts.rules_file import RulesError, parse_rules
+from meterhouse.business_units import parse_units
+from meterhouse.errors import MeterhouseError
 from meterhouse.gateway import keys
+from meterhouse.pricing.overrides_file import parse_overrides
 from meterhouse.settings import Settings
+from meterhouse.tagging import parse_rules as parse_tags
 from tests.events.making import event, jsonl, pack, read
 from tests.events.test_dialects import COMPLETION, SPANS, STANDARD, otlp_document
 from tests.gateway.endpoint import client, served
@@ -112,3 +116,44 @@ def test_any_rules_file_is_rules_or_sentences(content: bytes) -> None:
         assert all(fault.startswith("rules.yaml:") for fault in error.faults)
     else:
         assert all(isinstance(rule, Rule | HealthRule) for rule in rules)
+
+
+OWN_FILES = {
+    parse_overrides: """\
+prices:
+  - {provider: openai, model: gpt-4o, from: 2026-07-01, to: 2026-12-31, usd_per_million: {input: 2.10, output: 8.40}}
+discounts:
+  - {provider: anthropic, percent: 10, tiers: [batch]}
+aliases:
+  - {provider: azure_openai, alias: prod-chat, model: gpt-4o}
+""",
+    parse_tags: """\
+rules:
+  - name: Search
+    when: {key: sk-search-*, metadata.team: [search, ranking]}
+    set: {product: search}
+    copy: {customer: metadata.tenant}
+    from: 2026-10-01
+""",
+    parse_units: """\
+business_units:
+  - {unit: search, name: Search, parent: engineering, from: 2026-01-01}
+  - {unit: engineering, name: Engineering}
+""",
+}
+"""What an installation writes itself beside its alert rules, to be spoilt."""
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(list(OWN_FILES)).flatmap(
+        lambda parse: st.tuples(st.just(parse), spoilt(st.just(OWN_FILES[parse].encode())))
+    )
+)
+def test_any_file_of_ones_own_is_read_or_said_to_be_wrong_line_by_line(sent) -> None:
+    parse, content = sent
+    try:
+        parse(content.decode("utf-8", "replace"), "own.yaml")
+    except MeterhouseError as error:
+        assert error.faults
+        assert all(fault.startswith("own.yaml:") for fault in error.faults)

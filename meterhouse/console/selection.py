@@ -69,9 +69,10 @@ SHOWN = (
     "total_output_tokens",
     "outcome",
     "cost_usd",
-    "cost_status",
 )
 """Columns for who has chosen none."""
+_ALWAYS = ("event_id", "cost_status")
+"""Read whichever are shown: what a row leads to, and why it has no cost."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class Selection:
 
         So the other columns are read for few rows, however many there are.
         """
-        columns = ", ".join(dict.fromkeys((*self.columns, "event_id", "trace_id")))
+        columns = ", ".join(dict.fromkeys((*self.columns, *_ALWAYS)))
         is_descending = self.is_descending != is_reversed
         where, order = f"{self.where} and {condition}", f"{self.sort} {'desc' if is_descending else 'asc'}"
         values = {name: value for name, value in values.items() if f"${name}" in where}

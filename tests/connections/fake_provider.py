@@ -46,6 +46,8 @@ def check(credentials: FakeCredentials) -> Rights:
             "Fake accepts the key, but it may not read usage.",
             "Use an admin key, not a project key.",
         )
+    if answer.status_code == 503:
+        raise ProviderError(Fault.UNAVAILABLE, "Fake is not available.", "Try again later.")
     account = answer.json()
     return Rights(account["id"], account["name"], ("costs", "usage"))
 
@@ -69,6 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         key = self.headers["X-Key"]
         status = 200 if key in ACCOUNTS else 403 if key == PROJECT_KEY else 401
+        status = 503 if self.server.is_down else status
         body = json.dumps(ACCOUNTS.get(key, {})).encode()
         self.server.asked.append(self.path)
         self.send_response(status)
@@ -86,6 +89,7 @@ class FakeApi(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[str] = []
+        self.is_down = False
 
     @property
     def url(self) -> str:

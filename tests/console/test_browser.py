@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -14,11 +16,13 @@ from meterhouse.console.users import Role
 from meterhouse.gateway import keys
 from meterhouse.settings import Settings
 from tests.connections import fake_provider
-from tests.connections.fake_provider import GOOD_KEY, SECRETS
+from tests.connections.fake_provider import GOOD_KEY, NEXT_KEY, SECRETS
 from tests.console.serving import served
 from tests.console.small_marts import HOSTILE, filled_home
 from tests.console.test_connections import provider_in_place_of_openai
 from tests.console.test_pages import PAGES
+from tests.events.making import event
+from tests.gateway import endpoint as gateway
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -70,7 +74,15 @@ def test_no_page_breaks_a_rule_of_accessibility_in_either_theme(page: Page, url:
         page.goto(url + path)
         violations += _violations(page)
     page.emulate_media(color_scheme="dark")
-    for path in ("/connections", "/integrations", "/costs", "/alerts", "/health"):
+    for path in (
+        "/connections",
+        "/integrations",
+        "/costs",
+        "/budgets",
+        "/transactions",
+        "/alerts",
+        "/health",
+    ):
         page.goto(url + path)
         violations += _violations(page, runOnly=["color-contrast"])
     assert violations == []
@@ -83,7 +95,17 @@ def test_no_page_is_wider_than_a_phone(page: Page, url: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
-def test_a_provider_is_connected_after_a_wrong_key_and_removed(page: Page, tmp_path, monkeypatch) -> None:
+def test_tables_fit_a_small_screen(page: Page, url: str) -> None:
+    page.set_viewport_size({"width": 1200, "height": 800})
+    for path in PAGES:
+        page.goto(url + path)
+        too_wide = "[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth).length"
+        assert page.evaluate(too_wide) == 0, path
+
+
+def test_a_provider_is_connected_after_a_wrong_key_keeps_its_own_in_an_outage_and_is_removed(
+    page: Page, tmp_path, monkeypatch
+) -> None:
     monkeypatch.setitem(PROVIDERS, "openai", provider_in_place_of_openai())
     settings = Settings(home=tmp_path / "home")
     with fake_provider.running() as api, served(settings) as url:
@@ -103,6 +125,14 @@ def test_a_provider_is_connected_after_a_wrong_key_and_removed(page: Page, tmp_p
         page.get_by_role("button", name="Test and save").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text(HOSTILE)
         assert not [secret for secret in SECRETS if secret in page.content()]
+        api.is_down = True
+        page.get_by_role("button", name="Test", exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("Fake is not available. Try again later.")
+        page.get_by_text("Replace the credentials").click()
+        page.get_by_label("Admin key").fill(NEXT_KEY)
+        page.get_by_role("button", name="Test and replace").click()
+        expect(page.get_by_role("alert")).to_contain_text("Fake is not available. Try again later.")
+        assert registry.credentials_of(settings, HOSTILE).admin_key.get_secret_value() == GOOD_KEY
         page.get_by_role("button", name="Pause").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("Disconnected")
         page.get_by_text("Remove this connection").click()
@@ -136,6 +166,85 @@ def test_a_key_is_created_copied_and_regenerated(page: Page, tmp_path) -> None:
         )
 
 
+def test_a_regenerated_and_an_expired_key_are_refused_where_they_are_tried(page: Page, tmp_path) -> None:
+    settings = Settings(home=tmp_path)
+    first = keys.create(settings, "shop").key
+    keys.create(settings, "old", expires_at=datetime.now(UTC) - timedelta(minutes=1))
+    with gateway.served(settings) as endpoint, served(Settings(home=tmp_path, gateway_url=endpoint)) as url:
+        page.goto(f"{url}/integrations")
+        shop, old = (page.get_by_role("row", name=name) for name in ("shop", "old"))
+        shop.get_by_role("button", name="Send a test event").click()
+        expect(page.get_by_text("The endpoint took the test event")).to_be_visible()
+        page.goto(f"{url}/integrations")
+        expect(old).to_contain_text("Expired")
+        old.get_by_role("button", name="Send a test event").click()
+        expect(page.get_by_role("alert")).to_contain_text("answered 401")
+        shop.get_by_text("More", exact=True).click()
+        shop.get_by_role("button", name="Regenerate shop").click()
+        second = page.get_by_label("API key", exact=True).input_value()
+        for key, status in ((first, 401), (second, 200)):
+            with gateway.client(endpoint, key) as program:
+                assert program.post("/v1/events", json=event(2)).status_code == status
+    assert len(gateway.landed_lines(settings)) == 2
+
+
+def test_what_a_user_types_into_any_field_is_text(page: Page, tmp_path) -> None:
+    """Every form of every page, each with markup in all that can be typed; the fixture fails on any script."""
+    settings = filled_home(tmp_path)
+    users.add(settings, "root", Role.ADMIN)
+    with served(settings) as url:
+        typed = 0
+        for path in PAGES:
+            page.goto(url + path)
+            forms = page.locator("main form")
+            for number in range(forms.count()):
+                page.goto(url + path)
+                page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+                form = forms.nth(number)
+                fields = form.locator("input:not([type]), input[type=password], input[type=search]")
+                if fields.count() == 0:
+                    continue
+                for index in range(fields.count()):
+                    fields.nth(index).fill(HOSTILE)
+                form.locator("button").last.click()
+                page.wait_for_load_state()
+                assert page.locator("img[src=x]").count() == 0, path
+                typed += fields.count()
+        for path in (
+            "/costs?by=",
+            "/transactions?sort=",
+            "/alerts/backtest?rule=",
+            "/budgets?budget=",
+            "/log-in?next=",
+        ):
+            page.goto(url + path + quote(HOSTILE))
+            assert page.locator("img[src=x]").count() == 0, path
+    assert typed > 10
+
+
+def test_a_page_is_used_with_the_keyboard_alone(page: Page, url: str) -> None:
+    page.goto(f"{url}/transactions?days=2")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.get_by_label("Any id").focus()
+    page.keyboard.type("call-00")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_contain_text("9 calls")
+    page.get_by_text("Columns", exact=True).focus()
+    page.keyboard.press("Enter")
+    box = page.get_by_role("checkbox", name="Cost USD")
+    box.focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Show").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("thead")).not_to_contain_text("Cost USD")
+    page.goto(f"{url}/transactions?days=2")
+    expect(page.locator("thead")).to_contain_text("Customer")
+    expect(page.locator("thead")).not_to_contain_text("Cost USD")
+
+
 def test_a_user_logs_in_and_times_are_shown_in_their_zone(browser: Browser, tmp_path) -> None:
     settings = Settings(home=tmp_path)
     password = users.add(settings, "root", Role.ADMIN)
@@ -143,6 +252,7 @@ def test_a_user_logs_in_and_times_are_shown_in_their_zone(browser: Browser, tmp_
     page = context.new_page()
     with served(settings, asks_log_in=True) as url:
         page.goto(f"{url}/users")
+        violations = _violations(page)
         page.get_by_label("Name").fill("root")
         page.get_by_label("Password").fill("guess")
         page.get_by_role("button", name="Log in").click()
@@ -150,6 +260,7 @@ def test_a_user_logs_in_and_times_are_shown_in_their_zone(browser: Browser, tmp_
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Users")
+        violations += _violations(page)
         made = users.find(settings, "root").created_at
         shown = page.locator("td time").first
         expect(shown).to_have_attribute("title", f"{made:%Y-%m-%d %H:%M:%S} UTC")
@@ -161,6 +272,7 @@ def test_a_user_logs_in_and_times_are_shown_in_their_zone(browser: Browser, tmp_
         page.get_by_role("button", name="Log out").click()
         expect(page).to_have_url(f"{url}/log-in")
         context.close()
+    assert violations == []
 
 
 def test_the_log_is_narrowed_opened_and_followed_to_its_trace(page: Page, url: str) -> None:

@@ -136,6 +136,7 @@ def made(settings: Settings, calls: int) -> float:
 
 def pages(found: dict[str, str]) -> dict[str, str]:
     """What is asked for, by what it is."""
+    at = f"after={found['event']}&day={found['day']}"
     year = f"from={TODAY - timedelta(days=DAYS)}&to={TODAY}"
     return {
         "connections": "/connections",
@@ -145,11 +146,12 @@ def pages(found: dict[str, str]) -> dict[str, str]:
         "log, 7 days": "/transactions",
         "log, a year": f"/transactions?{year}",
         "log, a year by cost": f"/transactions?{year}&sort=cost_usd",
-        "log, a year, a page in its middle": f"/transactions?{year}&after={found['event']}",
-        "log, a year by cost, a page in its middle": f"/transactions?{year}&sort=cost_usd&after={found['event']}",
+        "log, a year, a page in its middle": f"/transactions?{year}&{at}",
+        "log, a year by cost, a page in its middle": f"/transactions?{year}&sort=cost_usd&{at}",
         "log, a year of a customer": f"/transactions?{year}&customer=customer-7",
         "log, an id": f"/transactions?id={found['event'][:16]}",
-        "a call": f"/transactions/call?id={found['event']}",
+        "a call": f"/transactions/call?id={found['event']}&day={found['day']}",
+        "a call, by its id alone": f"/transactions/call?id={found['event']}",
         "a trace": f"/transactions/trace?id={found['trace']}",
         "rejected events": "/rejects",
         "rejected events, page 300": "/rejects?page=300",
@@ -186,8 +188,8 @@ def main(calls: int = CALLS) -> None:
         settings = Settings(home=Path(folder))
         publishing = made(settings, calls)
         with duckdb.connect(settings.published_path, read_only=True) as marts:
-            event, trace = marts.execute(
-                "select event_id, trace_id from marts.fct_transactions where event_id = md5($n::varchar)",
+            event, day, trace = marts.execute(
+                "select event_id, event_date, trace_id from marts.fct_transactions where event_id = md5($n::varchar)",
                 {"n": min(SEARCHED, calls // 2)},
             ).fetchall()[0]
         port = free_port()
@@ -197,7 +199,7 @@ def main(calls: int = CALLS) -> None:
         console.start()
         url = f"http://127.0.0.1:{port}"
         _wait(url)
-        figures = measured(url, console.pid or 0, pages({"event": event, "trace": trace}))
+        figures = measured(url, console.pid or 0, pages({"event": event, "day": str(day), "trace": trace}))
         console.terminate()
         size = settings.published_path.stat().st_size
     report(

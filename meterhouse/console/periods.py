@@ -38,8 +38,8 @@ def period_of(visit: Visit, days: int = DAYS) -> Period:
     asked = visit.asked("days")
     if asked is not None and not (asked.isdigit() and 0 < int(asked) <= 3660):
         raise UsageError(f"{asked!r} is no number of days.", "Give a whole number.")
-    last = _day(visit.asked("to")) or today
-    first = _day(visit.asked("from")) or last - timedelta(days=int(asked or days) - 1)
+    last = day_of(visit.asked("to")) or today
+    first = day_of(visit.asked("from")) or last - timedelta(days=int(asked or days) - 1)
     if first > last:
         raise UsageError(
             f"No day lies between {first} and {last}.", "Choose a first day that is not after the last."
@@ -47,7 +47,12 @@ def period_of(visit: Visit, days: int = DAYS) -> Period:
     return Period(first, last)
 
 
-def _day(text: str | None) -> date | None:
+def day_of(text: str | None) -> date | None:
+    """The day that a parameter of the address names; None where it is missing.
+
+    Raises:
+        UsageError: It is no day.
+    """
     if text is None:
         return None
     try:

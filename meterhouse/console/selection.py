@@ -71,7 +71,7 @@ SHOWN = (
     "cost_usd",
 )
 """Columns for who has chosen none."""
-_ALWAYS = ("event_id", "cost_status")
+_ALWAYS = ("event_id", "event_date", "cost_status")
 """Read whichever are shown: what a row leads to, and why it has no cost."""
 
 
@@ -132,9 +132,9 @@ class Selection:
         """The rows of a page, and one more; those before an edge come in the reverse of the order."""
         is_reversed = edge is not None and edge.is_after_page
         rows: list[Row] = []
+        values = self.parameters | (edge.parameters if edge else {})
         for condition in self._parts(edge):
             if len(rows) <= PAGE_ROWS:
-                values = self.parameters | (edge.parameters if edge else {})
                 rows += self._part(opened, condition, values, is_reversed, PAGE_ROWS + 1 - len(rows))
         return rows
 
@@ -159,21 +159,22 @@ class Selection:
         is_reversed: bool,
         limit: int,
     ) -> list[Row]:
-        """The nearest rows of a part; how far they reach is found first, in the sorted column alone.
+        """The nearest rows of a part.
 
-        So the other columns are read for few rows, however many there are.
+        How far a range reaches is found first, in the sorted column alone, so that the others are read for few rows.
         """
         columns = ", ".join(dict.fromkeys((*self.columns, *_ALWAYS)))
         is_descending = self.is_descending != is_reversed
         where, order = f"{self.where} and {condition}", f"{self.sort} {'desc' if is_descending else 'asc'}"
         values = {name: value for name, value in values.items() if f"${name}" in where}
         calls = f"from marts.fct_transactions where {where}"
-        sign, furthest = (">=", "min") if is_descending else ("<=", "max")
-        [[reached]] = opened.execute(
-            f"select {furthest}(value) from (select {self.sort} as value {calls} order by {order} limit {limit})",  # noqa: S608
-            values,
-        ).fetchall()
-        if reached is not None:
+        if f"{self.sort} = " not in condition and f"{self.sort} is null" not in condition:
+            sign, furthest = (">=", "min") if is_descending else ("<=", "max")
+            [[reached]] = opened.execute(
+                f"select {furthest}(value) from "  # noqa: S608 (names of our own tables)
+                f"(select {self.sort} as value {calls} order by {order} limit {limit})",
+                values,
+            ).fetchall()
             calls, values = f"{calls} and {self.sort} {sign} $reached", values | {"reached": reached}
         query = f"select {columns} {calls} order by {order}, event_id {'desc' if is_reversed else 'asc'} limit {limit}"
         return fetched(opened.execute(query, values))

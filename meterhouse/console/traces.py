@@ -18,7 +18,7 @@ from meterhouse.console.web import Visit, page
 _TRACE_CALLS = 2_000
 _CALLS = """
     select
-        event_id, parent_event_id, provider, model, operation, agent,
+        event_id, event_date, parent_event_id, provider, model, operation, agent,
         started_at, ended_at, duration_ms, outcome, cost_usd
     from marts.fct_transactions
     where trace_id = $id

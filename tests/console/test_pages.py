@@ -13,7 +13,7 @@ from meterhouse.console import users
 from meterhouse.gateway import keys
 from meterhouse.settings import Settings
 from tests.console.serving import Visitor, publish, served, words
-from tests.console.small_marts import HOSTILE, filled_home
+from tests.console.small_marts import HOSTILE, TODAY, filled_home
 from tests.gateway import endpoint as gateway
 
 
@@ -90,7 +90,7 @@ def test_a_wrong_address_gets_a_sentence(visitor, address):
 
 
 def calls_on(page) -> list[str]:
-    return re.findall(r'href="/transactions/call\?id=([^"]+)"', page.text)
+    return re.findall(r'href="/transactions/call\?id=([^"&]+)&', page.text)
 
 
 def linked(page, relation: str) -> str | None:
@@ -209,7 +209,10 @@ def test_a_call_shows_its_quantities_costs_metadata_and_prompt(visitor):
     assert "Price book v1" in page
     assert '"ticket": "<b>7</b>"' in page
     assert "You are <script>" in page
+    assert words(visitor.get(f"/transactions/call?id=call-001&day={TODAY}"))[:99] == page[:99]
     assert visitor.get("/transactions/call?id=none").status_code == 404
+    assert visitor.get("/transactions/call?id=call-001&day=2020-01-01").status_code == 404
+    assert visitor.get("/transactions/call?id=call-001&day=x").status_code == 400
 
 
 def test_prompts_are_for_admins(settings):
@@ -224,7 +227,7 @@ def test_prompts_are_for_admins(settings):
 
 def test_a_trace_is_a_tree_in_which_every_call_stands_once(visitor):
     text = visitor.get("/transactions/trace?id=t-1").text
-    order = [part.split('"')[0] for part in text.split('href="/transactions/call?id=')[1:]]
+    order = calls_on(visitor.get("/transactions/trace?id=t-1"))
     assert sorted(order) == ["child", "circle-a", "circle-b", "grandchild", "orphan", "root"]
     assert order[:3] == ["root", "child", "grandchild"]
     between = text[text.index("id=root") : text.index("id=grandchild")]

@@ -4,6 +4,7 @@ Events stand in chunks, by the hour in which they started; each event id once, i
 here: storing, loading, mending and dropping chunks. What does not: judging, and sums (`running.py`).
 """
 
+import hashlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from meterhouse.alerts.metrics import EVENT_COLUMNS
+from meterhouse.alerts.rules import Rule
 from meterhouse.alerts.samples import NO_EVENTS
 from meterhouse.alerts.windows import BEGINNING
 from meterhouse.control.tables import AlertBatchRow, AlertChunkRow, AlertMarkRow
@@ -142,6 +144,23 @@ def silence_judged_until(session: Session) -> datetime:
 def remember_silence(session: Session, until: datetime) -> None:
     """Every group has been judged until this time."""
     _set_mark(session, "silence", _microseconds(until))
+
+
+def newly_judged(session: Session, rules: Sequence[Rule]) -> list[Rule]:
+    """Those rules that were not judged until now; from now on they are. None the first time rules are judged at all."""
+    marks = {
+        f"rule {hashlib.sha256(f'{rule.name} {rule.version}'.encode()).hexdigest()[:15]}": rule
+        for rule in rules
+    }
+    known = set(session.scalars(select(AlertMarkRow.name).where(AlertMarkRow.name.startswith("rule "))))
+    is_first_time = _mark(session, "rules") is None
+    for name in marks.keys() - known:
+        _set_mark(session, name, 1)
+    session.execute(delete(AlertMarkRow).where(AlertMarkRow.name.in_(known - marks.keys())))
+    if is_first_time:
+        _set_mark(session, "rules", 1)
+        return []
+    return [rule for name, rule in marks.items() if name not in known]
 
 
 def _chunk(events: pl.DataFrame, judged_at: datetime) -> AlertChunkRow:

@@ -21,6 +21,9 @@ from meterhouse.alerts.windows import SERIES
 LEAST_SPREAD = 20
 """What is usual varies by a twentieth of it at least, however regular the past weeks were."""
 
+NOISE = 4
+"""What is usual varies by chance, however regular it is: by the root of this, by that of the calls in a past window."""
+
 _PERCENT = 10**PERCENT_PLACES
 _MILLIONTHS = 10 ** (DECIMAL_PLACES - PERCENT_PLACES)
 _MAD_TO_DEVIATION = 14826
@@ -49,7 +52,7 @@ def compared(rules: Sequence[Rule], stepped: pl.DataFrame) -> pl.DataFrame:
         value, whose `limit` is where the expected range ends.
     """
     changes = [number for number, rule in enumerate(rules) if rule.change is not None]
-    sides = [number for number, rule in enumerate(rules) if isinstance(rule, AnomalySide)]
+    sides = _side_numbers(rules)
     of_changes = stepped.filter(pl.col("rule").is_in(changes))
     of_sides = stepped.filter(pl.col("rule").is_in(sides))
     verdicts = []
@@ -63,30 +66,25 @@ def compared(rules: Sequence[Rule], stepped: pl.DataFrame) -> pl.DataFrame:
 def _side_by_side(rules: Sequence[Rule], stepped: pl.DataFrame) -> pl.DataFrame:
     """One row per rule, group and instant, with samples and event of lane 0, and a column per lane, `"0"`, `"1"`, ...
 
-    It holds the value of the lane's window, null if that has too few samples.
+    It holds the value of the lane's window, null if that has too few samples; `"count_0"`, ... how many it has.
     """
     numbers = sorted(stepped["lane"].unique())
-    has_enough = pl.col("samples") >= pl.max_horizontal("min_samples", 1)
+    is_past_of_side = pl.col("rule").is_in(_side_numbers(rules)) & (pl.col("lane") > 0)
+    has_enough = pl.col("samples") >= pl.when(is_past_of_side).then(1).otherwise("min_samples")
     known = quotients(rules, stepped).with_columns(
-        units().fill_null(0).alias("value"), has_enough.alias("is_known")
+        units().fill_null(0).alias("value"), has_enough.alias("is_known"), pl.col("samples").alias("count")
     )
-    in_lanes = [
-        pl.col(name).filter(pl.col("lane") == lane).last().alias(f"{name} {lane}")
-        for lane in numbers
-        for name in ("value", "is_known")
-    ]
-    in_front = [
-        pl.col(name).filter(pl.col("lane") == 0).last() for name in ("samples", "event_id", "trace_id")
-    ]
+    in_front = known.filter(pl.col("lane") == 0).select(*SERIES, "at", "samples", "event_id", "trace_id")
+    instants = [*SERIES, "at"]
     wide = (
-        known.sort(*SERIES, "at", nulls_last=False)
-        .group_by(*SERIES, "at", maintain_order=True)
-        .agg(*in_lanes, *in_front)
-        .with_columns(pl.exclude(*SERIES, "at").forward_fill().over(SERIES))
+        known.pivot("lane", index=instants, values=["value", "is_known", "count"])
+        .join(in_front, on=instants, how="left", nulls_equal=True)
+        .sort(instants, nulls_last=False)
+        .with_columns(pl.exclude(instants).forward_fill().over(SERIES))
         .filter(pl.col("at").is_not_null())
     )
     return wide.with_columns(
-        *(pl.when(f"is_known {lane}").then(f"value {lane}").alias(str(lane)) for lane in numbers),
+        *(pl.when(f"is_known_{lane}").then(f"value_{lane}").alias(str(lane)) for lane in numbers),
         pl.lit(None, dtype=TIME).alias("period_end"),
     )
 
@@ -120,17 +118,15 @@ def _unusual(rules: Sequence[Rule], found: pl.DataFrame) -> pl.DataFrame:
     twice themselves, are four times the median distance.
     """
     rows = found.with_row_index("row").join(_sides(rules), on="rule").join(limits(rules), on="rule")
-    earlier = (
-        rows.unpivot(
-            [name for name in found.columns if name.isdigit() and name != "0"],
-            index="row",
-            value_name="earlier",
-        )
-        .drop("variable")
-        .drop_nulls("earlier")
+    lanes = [int(name) for name in found.columns if name.isdigit() and name != "0"]
+    earlier = pl.concat(
+        [
+            rows.select("row", earlier=pl.col(str(lane)), count=f"count_{lane}").drop_nulls("earlier")
+            for lane in lanes
+        ]
     )
     medians = earlier.group_by("row").agg(
-        _middle(pl.col("earlier")).alias("median_twice"), pl.len().alias("n")
+        _middle(pl.col("earlier")).alias("median_twice"), pl.len().alias("n"), pl.col("count").sum()
     )
     distances = (
         earlier.join(medians, on="row")
@@ -140,8 +136,16 @@ def _unusual(rules: Sequence[Rule], found: pl.DataFrame) -> pl.DataFrame:
     )
     known = rows.join(medians, on="row", how="left").join(distances, on="row", how="left")
     median, now = pl.col("median_twice"), pl.col("0")
+    chance = (
+        (NOISE * 10**8 * pl.col("n").cast(pl.Int64) // pl.col("count"))
+        .cast(pl.Float64)
+        .sqrt()
+        .floor()
+        .cast(pl.Int128)
+    )
+    least_share = pl.max_horizontal(chance, 10_000 // LEAST_SPREAD)
     spread = pl.max_horizontal(
-        _MAD_TO_DEVIATION * pl.col("spread_four_times"), median.abs() * (2 * 10_000 // LEAST_SPREAD)
+        _MAD_TO_DEVIATION * pl.col("spread_four_times"), median.abs() * 2 * least_share
     )
     # Both are four times the distance, in 1e-6 of a unit: a spread has 1e-4 of its factor, a sensitivity 1e-2.
     allowed = pl.max_horizontal(pl.col("sensitivity") * spread, pl.col("least") * 4_000_000)
@@ -156,6 +160,11 @@ def _unusual(rules: Sequence[Rule], found: pl.DataFrame) -> pl.DataFrame:
         as_decimal(now).alias("current"),
         as_decimal(median // 2).alias("usual"),
     )
+
+
+def _side_numbers(rules: Sequence[Rule]) -> list[int]:
+    """Places of the rules on an anomaly."""
+    return [number for number, rule in enumerate(rules) if isinstance(rule, AnomalySide)]
 
 
 def _sides(rules: Sequence[Rule]) -> pl.DataFrame:

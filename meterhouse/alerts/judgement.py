@@ -24,7 +24,7 @@ from meterhouse.alerts.record import on_record, open_groups, standing
 from meterhouse.alerts.rule_parts import MAX_REACH
 from meterhouse.alerts.rules import Rule
 from meterhouse.alerts.running import RunningSums, with_period_ends
-from meterhouse.alerts.samples import TIME, deduplicate, samples
+from meterhouse.alerts.samples import TIME, deduplicate, period_start, samples
 from meterhouse.alerts.traces import counting_traces
 from meterhouse.alerts.windows import BEGINNING, moves, steps
 from meterhouse.control.database import take_turns
@@ -75,6 +75,8 @@ def judge_silence(session: Session, running: RunningSums, now: datetime) -> list
     take_turns(session, "alerts")
     running.catch_up(session, now)
     changes = withdraw(session, running.rules, now)
+    for rule in batches.newly_judged(session, running.rules):
+        changes += _judge_from_memory(session, rule, now)
     start = batches.silence_judged_until(session)
     if start == BEGINNING:
         batches.remember_silence(session, now)
@@ -97,6 +99,16 @@ def judge_silence(session: Session, running: RunningSums, now: datetime) -> list
         batches.remember_silence(session, now)
     remind(session, running.rules, now)
     return changes
+
+
+def _judge_from_memory(session: Session, rule: Rule, now: datetime) -> list[Change]:
+    """Judge a rule that is new, or was changed, on what is remembered: one window back, or its current period."""
+    running = RunningSums([rule])
+    running.catch_up(session, now)
+    at = pl.lit(now, dtype=TIME)
+    start = period_start(rule, at) if rule.window is None else at - pl.lit(rule.window)
+    since = running.groups().with_columns(start.alias("since"))
+    return _judge_groups(session, running, since, now)
 
 
 def _judge_groups(

@@ -108,6 +108,10 @@ class RunningSums:
         new = events.select(_id())["id"].implode()
         return pl.concat(self._ids).filter(pl.col("id").is_in(new))["at"].to_list()
 
+    def groups(self) -> pl.DataFrame:
+        """`rule` and `group` of all windows that hold something, and of some that held something lately."""
+        return pl.concat(self._sums).select(SERIES).unique()
+
     def calls_of_traces(self) -> pl.DataFrame:
         """All known calls of traces, `traces.TRACE_SCHEMA`."""
         return pl.concat(self._traces)

@@ -175,8 +175,9 @@ class AlertMarkRow(Base):
     __tablename__ = "alert_marks"
 
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
-    """silence (groups without new events are judged until then), forgotten (newest event that was dropped) or
-    rewritten (a count: how often a chunk was changed after it was stored)."""
+    """silence (groups without new events are judged until then), forgotten (newest event that was dropped),
+    rewritten (a count: how often a chunk was changed after it was stored), rules (1 once any were judged), or rule and
+    a fingerprint (1: a rule that is judged)."""
     value: Mapped[int] = mapped_column(BigInteger)
     """Microseconds since 1970 (UTC), or a count."""
 

@@ -4,11 +4,13 @@ import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from fractions import Fraction
+from math import isqrt
 from statistics import median
 from zoneinfo import ZoneInfo
 
 from meterhouse.alerts.anomalies import AnomalySide
 from meterhouse.alerts.budgets import BudgetStep
+from meterhouse.alerts.comparisons import LEAST_SPREAD, NOISE
 
 COMPARE = {
     ">": lambda left, right: left > right,
@@ -171,19 +173,24 @@ def earlier_windows(rule):
 def verdict(rule, limit, samples, moment):
     """Whether the limit is crossed at a moment, and the value that says so."""
     now, exact, count = value_at(rule, samples, moment)
-    least = max(rule.min_samples, 1)
+    least = 1 if isinstance(rule, AnomalySide) else rule.min_samples
     others = [value_at(rule, samples, moment - lag) for lag in earlier_windows(rule)]
     usual = [Fraction(value) for value, _, size in others if size >= least]
     if isinstance(rule, AnomalySide):
-        if count < least or 2 * len(usual) < len(others):
+        if count < rule.min_samples or 2 * len(usual) < len(others):
             return False, now
         middle = median(usual)
-        spread = max(Fraction("1.4826") * median(abs(one - middle) for one in usual), abs(middle) / 20)
+        calls = sum(size for _, _, size in others)
+        chance = Fraction(isqrt(NOISE * 10**8 * len(usual) // calls), 10**4)
+        spread = max(
+            Fraction("1.4826") * median(abs(one - middle) for one in usual),
+            abs(middle) * max(chance, Fraction(1, LEAST_SPREAD)),
+        )
         allowed = max(Fraction(rule.sensitivity) * spread, Fraction(rule.at_least))
         off = (Fraction(now) - middle) * (1 if rule.direction == "up" else -1)
         return allowed > 0 and off > allowed, now
     if rule.change:
-        if count < least or not usual or (rule.change == "percent" and usual[0] <= 0):
+        if count < rule.min_samples or not usual or (rule.change == "percent" and usual[0] <= 0):
             return False, None
         change = Fraction(now) - usual[0]
         if rule.change == "percent":

@@ -25,16 +25,16 @@ KINDS = {
     "p99": {"metric": "duration_p99", "when": "< 40"},
     "trace": {"metric": "cost_per_trace", "when": "> 1"},
     "traces of a day": {"metric": "cost_per_trace", "window": None, "period": "day", "when": "> 1"},
-    "up": {"metric": "total_cost", "anomaly": {"weeks": 3, "sensitivity": 0.8, "at_least": 0.1}},
-    "down": {"metric": "cost_per_trace", "anomaly": {"weeks": 2, "sensitivity": 0.5, "direction": "down"}},
-    "both": {"metric": "duration", "anomaly": {"weeks": 2, "sensitivity": "0.75", "direction": "both"}},
+    "up": {"metric": "total_cost", "anomaly": {"weeks": 3, "sensitivity": 0.3, "at_least": 0.1}},
+    "down": {"metric": "cost_per_trace", "anomaly": {"weeks": 2, "sensitivity": 0.2, "direction": "down"}},
+    "both": {"metric": "duration", "anomaly": {"weeks": 2, "sensitivity": "0.25", "direction": "both"}},
 }  # fmt: skip
 
 
 def made(kind, random):
     """The rules by which one of a kind is judged."""
     about = {"name": "rule", "window": random.choice(["20m", "1h"]), "group_by": ["product"], **KINDS[kind]}
-    about |= random.choice([{}, {"min_samples": 2}, {"for": "11m"}])
+    about |= random.choice([{"min_samples": 1}, {"min_samples": 2}, {"min_samples": 1, "for": "11m"}])
     return (AnomalyRule if "anomaly" in about else Rule).model_validate(about).judged()
 
 
@@ -118,28 +118,32 @@ def test_a_change_says_both_windows_and_nothing_before_is_no_verdict(place):
 
 
 def anomaly(**changes):
-    base = {"name": "unusual", "metric": "total_cost", "window": "1h", "anomaly": {}, "notify": ["slack"]}
-    return AnomalyRule.model_validate(base | changes).judged()
+    base = {"name": "unusual", "metric": "total_cost", "window": "1h", "anomaly": {}, "min_samples": 1}
+    return AnomalyRule.model_validate(base | {"notify": ["slack"]} | changes).judged()
 
 
 def test_an_anomaly_says_what_was_expected_and_what_contributes(place):
-    judging = Judge(place, *anomaly())
+    judging = Judge(place, *anomaly(anomaly={"sensitivity": 1}))
     usual = [
-        event(f"w{week}-{hour}", -week * WEEK + hour * 60 - 5, cost, customer="acme", model="small")
+        event(f"w{week}-{hour}-{call}", -week * WEEK + hour * 60 - 5, cost, customer="acme", model="small")
         for week, costs in enumerate(
-            (("8", "10", "12"), ("9", "10", "11"), ("10", "9", "14"), ("10", "8", "11")), 1
+            (("2", "2.5", "3"), ("2.25", "2.5", "3"), ("2.5", "2", "4"), ("2.5", "2", "3")), 1
         )
         for hour, cost in zip((-1, 0, 1), costs, strict=True)
+        for call in range(4)
     ]
     judging.file(usual, 0)
-    judging.file([event("same", 0, "12", customer="acme", model="small")], 1)
+    judging.file([event("same", 0, "20", customer="acme", model="small")], 1)
     assert incidents(place) == []
     judging.file([event("more", 2, "9", customer="<new>", model="large")], 3)
     [row] = incidents(place)
-    assert (row.value, row.severity, row.limit) == ("21", "warning", "15.9304")
+    assert (row.value, row.severity, row.limit) == ("29", "warning", "20")
     lines = dict(compose("fired", outbox(place)[0].payload).lines)
-    assert lines["Expected"] == "4.0696 to 15.9304 USD; 10 USD is usual at this hour of the past 4 weeks"
-    assert lines["Most of it"] == "customer <new>: 9 USD, else 0 USD; model large: 9 USD, else 0 USD"
+    assert lines["Expected"] == "0 to 20 USD; 10 USD is usual at this hour of the past 4 weeks"
+    assert (
+        lines["Most of it"]
+        == "customer acme: 20 USD, else 10.4167 USD; model small: 20 USD, else 10.4167 USD"
+    )
 
 
 def test_a_group_without_a_past_is_not_unusual(place):

@@ -120,7 +120,9 @@ def comparing_rules(draw):
             },
             "group_by": draw(st.sampled_from([[], ["product"]])),
             "where": where,
-            **draw(st.sampled_from([{}, {"min_samples": 2}, {"for": "11m"}])),
+            **draw(
+                st.sampled_from([{"min_samples": 1}, {"min_samples": 2}, {"min_samples": 1, "for": "11m"}])
+            ),
         }
     )
     return made.judged()[0], where

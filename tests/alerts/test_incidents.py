@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
 from meterhouse.alerts import running
+from meterhouse.alerts.budgets import BudgetRule
 from meterhouse.alerts.judgement import judge, judge_silence
 from meterhouse.alerts.running import RunningSums
 from meterhouse.alerts.wording import compose
@@ -261,10 +262,38 @@ def test_the_open_incidents_of_a_changed_or_removed_rule_are_closed(place):
     first.file([event("a", 0, "2")], 1, "one")
     first.silence(1)
     changed = Judge(place, rule(when="> 1.5", group_by=["product"]))
-    assert [change.event for change in changed.silence(2)] == ["resolved"]
+    assert [change.event for change in changed.silence(2)] == ["resolved", "fired"]
     assert "changed or removed" in outbox(place)[1].payload["note"]
     changed.file([event("b", 3, "2")], 4, "two")
-    assert [row.status for row in incidents(place)] == ["resolved", "firing"]
+    assert sorted(row.status for row in incidents(place)) == ["firing", "resolved"]
+    removed = Judge(place)
+    assert [change.event for change in removed.silence(5)] == ["resolved"]
+
+
+def test_a_new_rule_is_judged_at_once_on_what_is_remembered_and_raises_no_storm(place):
+    first = Judge(place)
+    first.file([event(f"old-{hour}", hour * 60, "2", agent="old") for hour in (0, 1)], 130)
+    first.file([event("spent", 9 * 60, "1", agent="new"), event("now", 10 * 60, "2", agent="new")], 601)
+    assert first.silence(601) == []
+    by_agent = {"group_by": ["agent"], "notify": ["slack"]}
+    [budget] = BudgetRule.model_validate(
+        {"name": "b", "budget": 4, "period": "month", "steps": [75], **by_agent}
+    ).judged()
+    added = Judge(place, rule(window="20h", **by_agent), budget, rule(name="brief", window="10m", **by_agent))
+    assert {change.event for change in added.silence(602)} == {"fired"}
+    found = {(row.rule, row.group_key, row.first_event_id, row.status) for row in incidents(place)}
+    assert found == {
+        ("average-cost-per-transaction", '{"agent":"old"}', "old-0", "firing"),
+        ("average-cost-per-transaction", '{"agent":"new"}', "now", "firing"),
+        ("b", '{"agent":"old"}', "old-1", "firing"),
+        ("b", '{"agent":"new"}', "now", "firing"),
+        ("brief", '{"agent":"new"}', "now", "firing"),
+    }
+    assert added.silence(603) == []
+    added.restart()
+    assert added.silence(604) == []
+    assert {name for name, _ in told(place)} == {"fired"}
+    assert len(told(place)) == 5
 
 
 def test_an_event_dated_ahead_is_judged_when_its_time_has_come(place):

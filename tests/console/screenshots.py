@@ -172,6 +172,7 @@ def take(settings: Settings) -> None:
         for theme in ("light", "dark"):
             context = browser.new_context(
                 viewport={"width": WIDTH, "height": HEIGHT},
+                device_scale_factor=SCALE,
                 color_scheme=theme,
                 timezone_id="UTC",
                 locale="en-GB",

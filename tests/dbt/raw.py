@@ -167,6 +167,7 @@ def pull(
     provider, observed_at = CONNECTIONS[connection_id], observed_at or after(day)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
     with connect(path) as connection:
+        connection.begin()
         for ordinal, row in enumerate(content):
             row_id = hashlib.sha256(f"{connection_id}|{report}|{day}|{digest}|{ordinal}".encode()).hexdigest()
             full = {
@@ -193,6 +194,7 @@ def pull(
                 observed_at,
             ],
         )
+        connection.commit()
 
 
 def after(day: date, hours: int = 30) -> datetime:

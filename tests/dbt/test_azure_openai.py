@@ -77,6 +77,29 @@ def charges(path, day):
     )
 
 
+def write(path):
+    """A day of all meters, one of units, one of what is not usage, and one of counted tokens."""
+    raw.create(path, ("azure_openai",))
+    raw.add_connections(path, CONNECTION)
+    days = [DAY + timedelta(days=n) for n in range(4)]
+    raw.pull(path, CONNECTION, "costs", days[0], [line("1", meter) for meter in METERS])
+    units = [unit("gpt 4o Inp Tokens", "1K"), unit("GPT 5 Inpt 1M Tokens", "1M"), unit("o3 Inp Tokens", "1K")]
+    raw.pull(path, CONNECTION, "meter_units", days[1], [*units, unit("o3 Inp Tokens", "1M")])
+    raw.pull(path, CONNECTION, "costs", days[1], [line("1", one["meter"], "4938.241") for one in units])
+    beside_usage = [
+        beside("3", "Usage"),
+        beside("-2.5", "Refund"),
+        beside("0.75", "Tax"),
+        beside("7", "Purchase"),
+    ]
+    raw.pull(path, CONNECTION, "charge_types", days[2], beside_usage)
+    raw.pull(
+        path, CONNECTION, "costs", days[2], [line(None, cost_usd="2.2", currency="EUR"), line("1.5e-05")]
+    )
+    counts = [metric("ProcessedPromptTokens", 100), metric("InputTokens", 120), metric("GeneratedTokens", 7)]
+    raw.pull(path, CONNECTION, "token_metrics", days[3], counts)
+
+
 def test_every_meter_says_its_model_token_type_tier_and_routing_or_stays_visible(warehouse):
     raw.pull(warehouse, CONNECTION, "costs", DAY, [line("1", meter) for meter in METERS])
     found = charges(warehouse, DAY)

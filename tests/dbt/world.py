@@ -165,7 +165,7 @@ class World:
             found["metadata"] = json.dumps(metadata[number % 4])
         return found
 
-    def write(self, path: Path, empty_home: Path) -> None:
+    def write(self, path: Path, empty_home: Path | None = None) -> None:
         raw.create(path, empty_home=empty_home)
         raw.add_connections(path, "c-openai", "c-anthropic")
         contents = defaultdict(list)

@@ -112,9 +112,7 @@ class AnomalyRule(BaseModel):
     group_by: tuple[Dimension, ...] = Field(default=(), description="Each group has its own usual values.")
     where: dict[Dimension, Where] = Field(default={}, description="Only events that match count.")
     min_samples: int = Field(
-        default=1,
-        ge=1,
-        description="Counted events that a window, past or present, must hold to be looked at.",
+        default=10, ge=1, description="Counted events the window must hold before the rule can fire."
     )
     for_: Duration | None = Field(
         default=None, alias="for", description="How long the value must stay unusual before the rule fires."

@@ -1,9 +1,17 @@
-{# Ids and costs of the deduplicated events are those of the transaction log and the duplicates together; costs and tokens
+{# Of the days that the build touched: ids and costs of the deduplicated events are those of the transaction log and the duplicates together; costs and tokens
    are the same in the transaction log and the cells; and no id is lost but that of a line whose file said something else of
    it later. #}
 with duplicates as (
 
-    select count(*) as event_count, coalesce(sum(uncounted_cost_usd), 0) as cost_usd from {{ ref('duplicate_events') }}
+    select count(*) as event_count, coalesce(sum(uncounted_cost_usd), 0) as cost_usd
+    from {{ ref('duplicate_events') }}
+    where {{ is_to_be_tested('cast(started_at as date)') }}
+
+),
+
+transactions as (
+
+    select * from {{ ref('fct_transactions') }} where {{ is_to_be_tested('event_date', 'started_hour') }}
 
 ),
 
@@ -14,11 +22,13 @@ sums as (
         count(*) - (select event_count from duplicates) as event_count,
         coalesce(sum(cost_usd), 0) - (select cost_usd from duplicates) as cost_usd
     from {{ ref('int_events__deduplicated') }}
+    where {{ is_to_be_tested('cast(started_hour as date)', 'started_hour') }}
     union all
-    select 'transactions', count(*), sum(cost_usd) from {{ ref('fct_transactions') }}
+    select 'transactions', count(*), sum(cost_usd) from transactions
     union all
-    select 'cells', (select count(*) from {{ ref('fct_transactions') }}), sum(case when metered_cost_usd <> 0 then metered_cost_usd end)
+    select 'cells', (select count(*) from transactions), sum(case when metered_cost_usd <> 0 then metered_cost_usd end)
     from {{ ref('fct_reconciliation') }}
+    where {{ is_to_be_tested('reconciliation_date') }}
 
 ),
 
@@ -28,12 +38,12 @@ tokens as (
         sum(coalesce(total_input_tokens, 0) + coalesce(total_output_tokens, 0)) as transaction_tokens,
         (
             select coalesce(sum(metered_quantity), 0) from {{ ref('fct_reconciliation') }}
-            where token_type in (
+            where {{ is_to_be_tested('reconciliation_date') }} and token_type in (
                 'input', 'cache_read', 'cache_write_5m', 'cache_write_1h', 'audio_input', 'image_input', 'video_input',
                 'output', 'audio_output', 'image_output', 'tokens'
             )
         ) as cell_tokens
-    from {{ ref('fct_transactions') }}
+    from transactions
 
 )
 
@@ -51,7 +61,8 @@ union all
 
 select {{ dbt.concat(["'lost: '", 'raw_events.event_id']) }}
 from {{ raw_table('metering', 'events') }} as raw_events
-where not exists (
+where {{ is_to_be_tested('cast(raw_events.started_at as date)') }}
+and not exists (
     select 1 from {{ ref('int_events__deduplicated') }} as kept where kept.event_id = raw_events.event_id
 )
 and not exists (

@@ -4,6 +4,7 @@ One warm `dbtRunner` per process. What belongs here: arguments, environment, and
 per fault. What does not: SQL (`dbt_project/`), and Dagster's own way of streaming the same build (`assets/`).
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,17 @@ class BuildResult:
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
     """Environment variables that the dbt profile reads."""
-    return {"METERHOUSE_WAREHOUSE_PATH": str(settings.warehouse_path)}
+    return {
+        "METERHOUSE_WAREHOUSE_PATH": str(settings.warehouse_path),
+        "METERHOUSE_DBT_PROJECT": _project_fingerprint(),
+    }
+
+
+def _project_fingerprint() -> str:
+    """Another one after every change of the project: what was built before it is then built anew."""
+    return hashlib.sha256(
+        b"\0".join(file.read_bytes() for file in _project_files() if file.is_file())
+    ).hexdigest()[:16]
 
 
 def target_path(settings: Settings) -> Path:
@@ -71,6 +82,8 @@ def build(
     """
     with warehouse(settings, "dbt build"):
         scope = ["--full-refresh"] if is_full else without_idle_providers(settings)
+        if not is_full and not is_whole_build_due(settings):
+            scope.append("--no-write-json")  # what dbt writes of the project is that of the last whole build
         outcome = _invoke(settings, [*BUILD, *scope], on_node)
     return _result(outcome)
 
@@ -99,10 +112,10 @@ def _invoke(
 
 
 def without_idle_providers(settings: Settings) -> list[str]:
-    """Arguments of a whole build that leave out the models of providers that nobody ever pulled.
+    """Arguments of a whole build that leave out the models of providers that nobody ever pulled, and the seeds.
 
-    Their views are empty, and stay as the last whole build of this very project made them; tests that look at others
-    too are run. The caller holds the warehouse.
+    Those views are empty, and they and the seeds stay as the last whole build of this very project made them; tests
+    that look at others too are run. The caller holds the warehouse.
     """
     if is_whole_build_due(settings) or not settings.warehouse_path.exists():
         return []
@@ -110,25 +123,23 @@ def without_idle_providers(settings: Settings) -> list[str]:
 
 
 def idle_left_out(warehouse_path: Path) -> list[str]:
-    """Arguments that leave out the models of providers whose views stand in a warehouse and have no raw tables."""
+    """Arguments that leave out what stands in a warehouse: seeds, and views of providers that have no raw tables."""
     with duckdb.connect(warehouse_path, read_only=True) as connection:
         schemas = {
             name for (name,) in connection.execute("select schema_name from duckdb_schemas()").fetchall()
         }
         views = {name for (name,) in connection.execute("select view_name from duckdb_views()").fetchall()}
+        tables = connection.execute("select table_name from duckdb_tables() where schema_name = 'seeds'")
+        seeds = {name for (name,) in tables.fetchall()}
     idle = [
         name
         for name in PROVIDERS
         if f"raw_{name}" not in schemas and any(view.startswith(f"stg_{name}__") for view in views)
     ]
-    if not idle:
-        return []
-    models = [
-        f"fqn:meterhouse.{place}"
-        for name in idle
-        for place in (f"staging.{name}.*", f"intermediate.int_{name}__*")
-    ]
-    return ["--indirect-selection", "cautious", "--exclude", " ".join(models)]
+    left_out = ["resource_type:seed"] if seeds >= {file.stem for file in _seed_files()} else []
+    # Of all ways to name models, the one dbt finds them by in the least time.
+    left_out += [f"file:{layer}_{name}__*" for name in idle for layer in ("stg", "int")]
+    return ["--indirect-selection", "cautious", "--exclude", " ".join(left_out)] if left_out else []
 
 
 def _progress(on_node: Callable[[str], None]) -> Callable[[EventMsg], None]:
@@ -179,9 +190,16 @@ def is_whole_build_due(settings: Settings) -> bool:
 
 def _is_older_than_the_project(path: Path) -> bool:
     made_at = path.stat().st_mtime if path.exists() else 0.0
+    return made_at <= max(file.stat().st_mtime for file in _project_files())
+
+
+def _project_files() -> list[Path]:
     parts = [PROJECT_DIR / name for name in ("dbt_project.yml", "models", "macros", "seeds", "tests")]
-    files = [file for part in parts for file in (part.rglob("*") if part.is_dir() else [part])]
-    return made_at <= max(file.stat().st_mtime for file in files)
+    return sorted(file for part in parts for file in (part.rglob("*") if part.is_dir() else [part]))
+
+
+def _seed_files() -> list[Path]:
+    return sorted((PROJECT_DIR / "seeds").glob("*.csv"))
 
 
 def _parsed_if_stale(path: Path) -> Path:

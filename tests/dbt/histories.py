@@ -24,8 +24,14 @@ from meterhouse.warehouse.publish import publish
 from tests.dbt import raw
 from tests.dbt.world import DAYS, MODELS, UNKNOWN_MODEL, World
 
-WITH_MEMORY = ("run", "--select", "config.materialized:incremental")
-"""Models that are not made anew by every build: all that a history could leave a trace in."""
+WITH_MEMORY = (
+    "run",
+    "--select",
+    "config.materialized:incremental int_events__tagged +config.materialized:incremental,config.materialized:table",
+)
+"""Models that are not made anew by every build, where a history could leave a trace, and what they are made of."""
+CUT_OFF = ("run", "--select", "int_events__judged int_days__touched fct_transactions int_cells__entries")
+"""A build that died on its way: some models are of now, what follows from them is of before."""
 BILLS = {"c-openai": ("costs", "amount_value"), "c-anthropic": ("cost_report", "amount")}
 
 
@@ -51,7 +57,7 @@ class History:
         """Every kind of step twice, in an order of the seed's own."""
         kinds = [
             self.late, self.duplicate, self.conflicting, self.read_again, self.refused, self.restated, self.vanished,
-            self.believed_again, self.renamed, self.tagged, self.called_otherwise, self.achieved,
+            self.believed_again, self.renamed, self.tagged, self.called_otherwise, self.achieved, self.cut_off,
         ]  # fmt: skip
         order = [*kinds, *kinds]
         self.chance.shuffle(order)
@@ -188,6 +194,19 @@ class History:
             for _ in range(5)
         ]
         self._land(made, OUTCOMES.name)
+
+    def cut_off(self) -> None:
+        """Calls, and a build that dies over them while a connection has another name, which it loses again."""
+        self.late()
+        rename = "update raw_control.connections set name = {} where connection_id = 'c-openai'"
+        [before] = raw.rows(
+            self.path, "select name from raw_control.connections where connection_id = 'c-openai'"
+        )
+        for name, scope in (("of an hour", CUT_OFF), (before["name"], None)):
+            with raw.connect(self.path) as database:
+                database.execute(rename.format("?"), [name])
+            if scope:
+                self.build(*scope)
 
     def build(self, *scope: str) -> None:
         """Build as an installation does: what has no memory anew, the rest where it changed."""

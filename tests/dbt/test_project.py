@@ -24,6 +24,7 @@ DIALECTS = ("postgres", "bigquery", "spark")
 WRITTEN_BY_DBT = {
     ("fct_alerts", "bigquery"): "dbt's own `listagg` orders names there without a word on NULLs",
     ("fct_traces", "bigquery"): "dbt's own `listagg` orders names there without a word on NULLs",
+    ("int_days__touched", "bigquery"): "dbt's own `listagg` orders parts there without a word on NULLs",
 }
 """What only DuckDB's own form of a dispatched macro keeps from being translated."""
 

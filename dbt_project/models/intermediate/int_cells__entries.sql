@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', incremental_strategy='touched_days', on_schema_change='append_new_columns', meta={'day': 'cell_date'}) }}
 
 {# All that meets in a cell, one entry per usage charge, provider usage row and metered group: where a bill knows no tier, no model
    for a token type, or one amount for several token types, everything goes where the bill puts it. #}
@@ -18,7 +18,7 @@ with entries as (
         cast(null as {{ type_quantity() }}) as priced_quantity,
         reported_cost_usd as cost_usd
     from {{ ref('int_charges__unioned') }}
-    where charge_category = 'usage'
+    where charge_category = 'usage' and {{ is_touched('charge_date') }}
 
     union all
 
@@ -36,7 +36,7 @@ with entries as (
         null,
         null
     from {{ ref('int_usage__unioned') }}
-    where not {{ is_provisional('observed_at', 'usage_date') }}
+    where not {{ is_provisional('observed_at', 'usage_date') }} and {{ is_touched('usage_date') }}
 
     union all
 
@@ -54,6 +54,7 @@ with entries as (
         priced_quantity,
         cost_usd
     from {{ ref('int_metered__grouped') }}
+    where {{ is_touched('event_date') }}
 
 ),
 

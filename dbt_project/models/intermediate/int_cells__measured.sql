@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', incremental_strategy='touched_days', on_schema_change='append_new_columns', meta={'day': 'cell_date'}) }}
 
 {% set cell = ['cell_id', 'connection_id', 'provider', 'cell_date', 'model', 'token_type', 'tier', 'is_by_project', 'provider_project'] %}
 
@@ -17,6 +17,7 @@ with sums as (
         coalesce(sum(case when entry_kind = 'metered' then priced_quantity end), 0) as priced_quantity,
         sum(case when entry_kind = 'metered' then cost_usd end) as estimated_usd
     from {{ ref('int_cells__entries') }}
+    where {{ is_touched('cell_date') }}
     group by {{ cell | join(', ') }}
 
 ),

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', incremental_strategy='touched_days', on_schema_change='append_new_columns', meta={'day': 'cell_date'}) }}
 
 {# The claims on each billed cell, whole numbers throughout: every metered group by its quantity (by its list cost where the billed
    quantity is unknown), and what nobody metered as one more claim. The largest remainders get the last units. #}
@@ -11,7 +11,7 @@ with cells as (
         {{ quantity_to_units('billed_quantity') }} as billed_units,
         {{ quantity_to_units('metered_quantity') }} as metered_units
     from {{ ref('int_cells__measured') }}
-    where is_billed
+    where is_billed and {{ is_touched('cell_date') }}
 
 ),
 
@@ -19,6 +19,7 @@ claims as (
 
     select
         cells.cell_id,
+        cells.cell_date,
         entries.entry_id as group_id,
         entries.quantity as metered_quantity,
         entries.cost_usd as metered_cost_usd,
@@ -29,12 +30,13 @@ claims as (
         end as weight
     from {{ ref('int_cells__entries') }} as entries
     inner join cells on cells.cell_id = entries.cell_id
-    where entries.entry_kind = 'metered'
+    where entries.entry_kind = 'metered' and {{ is_touched('entries.cell_date') }}
 
     union all
 
     select
         cell_id,
+        cell_date,
         null as group_id,
         null as metered_quantity,
         null as metered_cost_usd,
@@ -80,6 +82,7 @@ ranked as (
 
 select
     cell_id,
+    cell_date,
     group_id,
     metered_quantity,
     metered_cost_usd,

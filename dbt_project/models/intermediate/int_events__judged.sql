@@ -186,6 +186,7 @@ select
     slices.line_count,
     slices.replaced_line_count,
     slices.newest_load_at,
+    '{{ invocation_id }}' as built_in,
     coalesce(verdicts.verdict, 'empty') as verdict,
     {% for column in event_columns %}
     verdicts.{{ column }}{{ ',' if not loop.last }}

@@ -1,6 +1,6 @@
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', incremental_strategy='touched_days', on_schema_change='append_new_columns', meta={'day': 'event_date'}) }}
 
-{% set kept = ['connection_id', 'connection_match', 'provider', 'event_date', 'mapped_model', 'tier'] + attribution_columns() %}
+{% set kept = ['connection_id', 'connection_match', 'provider', 'event_date', 'model', 'tier'] + attribution_columns() %}
 
 {# A bucket counts as priced when its event is; a cost without buckets, as a client reports it, stays whole as `unmapped`. #}
 with sums as (
@@ -15,7 +15,8 @@ with sums as (
         sum(
             cost_usd{% for _, token_type in buckets() %} - coalesce({{ token_type }}_cost_usd, 0){% endfor %}
         ) as unmapped_cost_usd
-    from {{ ref('int_events__tagged') }}
+    from {{ ref('fct_transactions') }}
+    where {{ is_touched('event_date', 'started_hour') }}
     group by {{ kept | join(', ') }}
 
 ),
@@ -52,7 +53,7 @@ select
     connection_match,
     provider,
     event_date,
-    mapped_model as model,
+    model,
     token_type,
     tier,
     {{ attribution_columns() | join(',\n    ') }},

@@ -2,7 +2,7 @@
 with undeclared as (
 
     select distinct events.business_unit
-    from {{ ref('int_events__tagged') }} as events
+    from {{ ref('fct_transactions') }} as events
     left join {{ ref('stg_control__business_units') }} as units on units.business_unit = events.business_unit
     where events.business_unit is not null and units.business_unit is null
 

@@ -6,7 +6,7 @@ with names as (
     union all
     select provider, model, null, null, 0 from {{ ref('int_usage__unioned') }}
     union all
-    select provider, mapped_model, null, event_date, 0 from {{ ref('int_events__connected') }}
+    select provider, model, null, max(event_date), 0 from {{ ref('fct_transactions') }} group by provider, model
 
 ),
 

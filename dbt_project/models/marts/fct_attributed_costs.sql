@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='touched_days', on_schema_change='append_new_columns', meta={'day': 'cost_date'}) }}
+
 {% set group_columns = attribution_columns() | reject('equalto', 'provider_project') | list %}
 
 with attributed as (
@@ -13,7 +15,9 @@ with attributed as (
         shares.metered_cost_usd
     from {{ ref('int_costs__shared') }} as shares
     inner join {{ ref('int_cells__measured') }} as cells on cells.cell_id = shares.cell_id
-    where shares.group_id is not null or shares.billed_cost_usd <> 0 or cells.metered_group_count = 0
+    where
+        (shares.group_id is not null or shares.billed_cost_usd <> 0 or cells.metered_group_count = 0)
+        and {{ is_touched('shares.cell_date') }}
 
 ),
 
@@ -31,7 +35,13 @@ provisional as (
         entries.cost_usd as metered_cost_usd
     from {{ ref('int_cells__entries') }} as entries
     inner join {{ ref('int_cells__measured') }} as cells on cells.cell_id = entries.cell_id
-    where entries.entry_kind = 'metered' and not cells.is_billed
+    where entries.entry_kind = 'metered' and not cells.is_billed and {{ is_touched('entries.cell_date') }}
+
+),
+
+metered as (
+
+    select * from {{ ref('int_metered__grouped') }} where {{ is_touched('event_date') }}
 
 ),
 
@@ -56,7 +66,10 @@ other_charges as (
         charges.provider_project,
         sum(charges.reported_cost_usd) as billed_cost_usd
     from {{ ref('int_charges__unioned') }} as charges
-    where charges.charge_category <> 'usage' and not {{ is_provisional('charges.observed_at', 'charges.charge_date') }}
+    where
+        charges.charge_category <> 'usage'
+        and not {{ is_provisional('charges.observed_at', 'charges.charge_date') }}
+        and {{ is_touched('charges.charge_date') }}
     group by
         charges.charge_date, charges.connection_id, charges.provider, charges.charge_category, charges.model, charges.token_type,
         charges.tier, charges.provider_project
@@ -86,7 +99,7 @@ select
     not cells.is_billed as is_provisional
 from usage_rows
 inner join {{ ref('int_cells__measured') }} as cells on cells.cell_id = usage_rows.cell_id
-left join {{ ref('int_metered__grouped') }} as metered on metered.group_id = usage_rows.group_id
+left join metered on metered.group_id = usage_rows.group_id
 
 union all
 

@@ -81,11 +81,11 @@ usage_missing as (
         connection_id,
         provider,
         event_date,
-        mapped_model,
+        model,
         count(*) as event_count
-    from {{ ref('int_events__connected') }}
+    from {{ ref('fct_transactions') }}
     where cost_status = 'usage_missing'
-    group by connection_id, provider, event_date, mapped_model
+    group by connection_id, provider, event_date, model
 
 )
 
@@ -130,4 +130,4 @@ left join usage_missing
     on {{ same('usage_missing.connection_id', 'causes.connection_id') }}
     and usage_missing.provider = causes.provider
     and usage_missing.event_date = causes.cell_date
-    and {{ same('usage_missing.mapped_model', 'causes.model') }}
+    and {{ same('usage_missing.model', 'causes.model') }}

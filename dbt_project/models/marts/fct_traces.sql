@@ -1,8 +1,11 @@
+{{ config(materialized='incremental', incremental_strategy='touched_traces', on_schema_change='append_new_columns') }}
+
+-- depends_on: {{ ref('int_traces__touched') }}
 with calls as (
 
     select *
     from {{ ref('fct_transactions') }}
-    where trace_id is not null
+    where trace_id is not null{% if is_incremental() %} and trace_id in (select touched.trace_id from {{ ref('int_traces__touched') }} as touched){% endif %}
 
 ),
 
@@ -17,12 +20,15 @@ called as (
         {{ the_only('business_unit') }} as business_unit,
         {{ the_only('environment') }} as environment,
         min(started_at) as started_at,
-        max(coalesce(ended_at, started_at)) as ended_at,
+        max(case when ended_at > started_at then ended_at else started_at end) as ended_at,
         {{ call_count() }} as call_count,
         sum(case when outcome = 'error' then 1 else 0 end) as error_count,
         sum(case when cost_status = 'unpriced' then 1 else 0 end) as unpriced_count,
         sum(case when cost_status = 'usage_missing' then 1 else 0 end) as usage_missing_count,
-        cast(sum(cost_usd) as {{ type_money() }}) as cost_usd
+        sum(case when cost_status in ('unpriced', 'usage_missing') and {{ is_call() }} then 1 else 0 end) as costless_call_count,
+        cast(sum(cost_usd) as {{ type_money() }}) as cost_usd,
+        cast(sum(case when outcome = 'error' then cost_usd end) as {{ type_money() }}) as error_cost_usd,
+        cast(sum(case when retry_number > 0 then cost_usd end) as {{ type_money() }}) as retry_cost_usd
     from calls
     group by trace_id
 
@@ -84,9 +90,12 @@ select
     cast(coalesce(called.error_count, 0) as bigint) as error_count,
     cast(coalesce(called.unpriced_count, 0) as bigint) as unpriced_count,
     cast(coalesce(called.usage_missing_count, 0) as bigint) as usage_missing_count,
+    cast(coalesce(called.costless_call_count, 0) as bigint) as costless_call_count,
     coalesce(agents.agent_count, 0) as agent_count,
     agents.agents,
     called.cost_usd,
+    called.error_cost_usd,
+    called.retry_cost_usd,
     coalesce(achieved.outcome_count, 0) as outcome_count,
     cast(coalesce(achieved.success_count, 0) as bigint) as success_count,
     outcome_names.outcome_names,

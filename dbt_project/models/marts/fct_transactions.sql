@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='touched_days', on_schema_change='append_new_columns', meta={'day': 'event_date'}) }}
+
 select
     event_id,
     provider_request_id,
@@ -90,3 +92,4 @@ select
     file_line,
     loaded_at
 from {{ ref('int_events__tagged') }}
+where {{ is_touched('event_date', 'started_hour') }}

@@ -1,26 +1,5 @@
 {# What failed or was tried again is spent for nothing; what a cache could have served is spent at the full price. #}
-with calls as (
-
-    select
-        event_date as report_date,
-        workflow,
-        agent,
-        {{ call_count() }} as call_count,
-        count(distinct trace_id) as trace_count,
-        sum(cost_usd) as cost_usd,
-        sum(case when outcome = 'error' then 1 else 0 end) as error_count,
-        sum(case when outcome = 'error' then cost_usd end) as error_cost_usd,
-        sum(case when retry_number > 0 then 1 else 0 end) as retry_count,
-        sum(case when retry_number > 0 then cost_usd end) as retry_cost_usd,
-        sum(input_tokens) as uncached_input_tokens,
-        sum(cache_read_tokens) as cache_read_tokens,
-        sum(coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0)) as cache_write_tokens
-    from {{ ref('fct_transactions') }}
-    group by event_date, workflow, agent
-
-),
-
-outcomes as (
+with outcomes as (
 
     select
         cast(outcomes.achieved_at as date) as report_date,
@@ -37,7 +16,7 @@ outcomes as (
 
 days as (
 
-    select report_date, workflow, agent from calls
+    select report_date, workflow, agent from {{ ref('int_agents__metered') }}
     union
     select report_date, workflow, agent from outcomes
 
@@ -62,7 +41,7 @@ select
     cast(calls.cache_read_tokens as bigint) as cache_read_tokens,
     cast(calls.cache_write_tokens as bigint) as cache_write_tokens
 from days
-left join calls
+left join {{ ref('int_agents__metered') }} as calls
     on calls.report_date = days.report_date and {{ same('calls.workflow', 'days.workflow') }} and {{ same('calls.agent', 'days.agent') }}
 left join outcomes
     on outcomes.report_date = days.report_date

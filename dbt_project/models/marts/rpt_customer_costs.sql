@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='touched_days', on_schema_change='append_new_columns', meta={'day': 'report_date'}) }}
+
 with costs as (
 
     select
@@ -7,7 +9,7 @@ with costs as (
         sum(billed_cost_usd) as billed_cost_usd,
         sum(estimated_usd) as estimated_usd
     from {{ ref('fct_attributed_costs') }}
-    where allocation = 'attributed'
+    where allocation = 'attributed' and {{ is_touched('cost_date') }}
     group by cost_date, customer, product
 
 ),
@@ -23,6 +25,7 @@ calls as (
         sum(total_output_tokens) as output_tokens,
         sum(cost_usd) as list_cost_usd
     from {{ ref('fct_transactions') }}
+    where {{ is_touched('event_date', 'started_hour') }}
     group by event_date, customer, product
 
 ),

@@ -1,20 +1,53 @@
 {# A run belongs to the day it started on and to its own workflow, with all its calls; calls outside any run stand by themselves. #}
-with calls as (
+with sums as (
 
     select
-        coalesce(traces.trace_date, calls.event_date) as report_date,
-        case when traces.trace_id is null then calls.workflow else traces.workflow end as workflow,
-        {{ call_count() }} as call_count,
-        sum(case when calls.cost_status in ('unpriced', 'usage_missing') and {{ is_call() }} then 1 else 0 end) as costless_call_count,
-        sum(calls.cost_usd) as cost_usd,
-        sum(case when traces.is_success then calls.cost_usd end) as success_run_cost_usd,
-        sum(case when not traces.is_success then calls.cost_usd end) as failed_run_cost_usd,
-        sum(case when traces.trace_id is null then calls.cost_usd end) as outside_runs_cost_usd,
-        sum(case when calls.outcome = 'error' then calls.cost_usd end) as error_cost_usd,
-        sum(case when calls.retry_number > 0 then calls.cost_usd end) as retry_cost_usd
-    from {{ ref('fct_transactions') }} as calls
-    left join {{ ref('fct_traces') }} as traces on traces.trace_id = calls.trace_id
-    group by 1, 2
+        trace_date as report_date,
+        workflow,
+        call_count,
+        costless_call_count,
+        cost_usd,
+        case when is_success then cost_usd end as success_run_cost_usd,
+        case when not is_success then cost_usd end as failed_run_cost_usd,
+        cast(null as {{ type_money() }}) as outside_runs_cost_usd,
+        error_cost_usd,
+        retry_cost_usd
+    from {{ ref('fct_traces') }}
+
+    union all
+
+    select
+        event_date,
+        workflow,
+        {{ call_count() }},
+        sum(case when cost_status in ('unpriced', 'usage_missing') and {{ is_call() }} then 1 else 0 end),
+        sum(cost_usd),
+        null,
+        null,
+        sum(cost_usd),
+        sum(case when outcome = 'error' then cost_usd end),
+        sum(case when retry_number > 0 then cost_usd end)
+    from {{ ref('fct_transactions') }}
+    where trace_id is null
+    group by event_date, workflow
+
+),
+
+calls as (
+
+    select
+        report_date,
+        workflow,
+        sum(call_count) as call_count,
+        sum(costless_call_count) as costless_call_count,
+        sum(cost_usd) as cost_usd,
+        sum(success_run_cost_usd) as success_run_cost_usd,
+        sum(failed_run_cost_usd) as failed_run_cost_usd,
+        sum(outside_runs_cost_usd) as outside_runs_cost_usd,
+        sum(error_cost_usd) as error_cost_usd,
+        sum(retry_cost_usd) as retry_cost_usd
+    from sums
+    group by report_date, workflow
 
 ),
 
@@ -49,7 +82,7 @@ select
     coalesce(runs.run_count, 0) as run_count,
     cast(coalesce(runs.success_run_count, 0) as bigint) as success_run_count,
     cast(coalesce(runs.failed_run_count, 0) as bigint) as failed_run_count,
-    coalesce(calls.call_count, 0) as call_count,
+    cast(coalesce(calls.call_count, 0) as bigint) as call_count,
     cast(coalesce(calls.costless_call_count, 0) as bigint) as costless_call_count,
     cast(calls.cost_usd as {{ type_money() }}) as cost_usd,
     cast(calls.success_run_cost_usd as {{ type_money() }}) as success_run_cost_usd,

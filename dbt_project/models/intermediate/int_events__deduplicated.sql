@@ -6,5 +6,3 @@ select
     {% endfor %}
 from {{ ref('int_events__judged') }}
 where verdict = 'stands'
-{# Readers of a few days skip the rest where rows lie by time, as those of later builds do. #}
-order by started_hour

@@ -11,6 +11,9 @@ from assets.resources import Installation
 from meterhouse.alerts.judge import watch
 
 WATCH_SECONDS = 20.0
+INCIDENTS = dg.AssetKey(["control", "incidents"])
+OBSERVATIONS_AT_ONCE = 100
+"""A tick that changes more incidents shows the first of them; the control database has all."""
 
 
 def build_alert_sensor(name: str) -> dg.SensorDefinition:
@@ -22,7 +25,14 @@ def build_alert_sensor(name: str) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Judges the alert rules on each event file as it lands, and delivers their messages.",
     )
-    def alert_rules(installation: Installation) -> dg.SkipReason:
-        return dg.SkipReason(watch(installation.settings(), seconds=WATCH_SECONDS))
+    def alert_rules(installation: Installation) -> dg.SensorResult:
+        judged = watch(installation.settings(), seconds=WATCH_SECONDS)
+        observed = [
+            dg.AssetObservation(
+                INCIDENTS, description=f"{change.event}: {change.rule}", metadata=vars(change)
+            )
+            for change in judged.changes[:OBSERVATIONS_AT_ONCE]
+        ]
+        return dg.SensorResult(skip_reason=str(judged), asset_events=observed)
 
     return alert_rules

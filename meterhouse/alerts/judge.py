@@ -112,7 +112,7 @@ def judge_new_files(settings: Settings) -> Judgement:
     return outcome
 
 
-def watch(settings: Settings, seconds: float, poll_seconds: float = 0.1) -> str:
+def watch(settings: Settings, seconds: float, poll_seconds: float = 0.1) -> Judgement:
     """For some seconds, judge each event file as it lands and deliver its messages; any number may watch at once.
 
     Files of the current and the last hour come first, older ones that were never judged in between. Nothing that goes
@@ -124,7 +124,7 @@ def watch(settings: Settings, seconds: float, poll_seconds: float = 0.1) -> str:
         poll_seconds: Pause between two looks at a landing zone on a folder.
 
     Returns:
-        One line: what was judged, what fired, what stood in the way.
+        What was judged, what changed, what stood in the way; as text, one line.
     """
     outcome = Judgement()
     try:
@@ -132,13 +132,13 @@ def watch(settings: Settings, seconds: float, poll_seconds: float = 0.1) -> str:
     except (RulesError, OverridesError, LandingZoneError) as error:
         _note(outcome, str(error))
         _deliver(settings, outcome)
-        return str(outcome)
+        return outcome
     if bench is None:
         _note(outcome, f"there is no rules file {settings.rules_file}")
         _deliver(settings, outcome)
-        return str(outcome)
+        return outcome
     _watch(bench, outcome, time.monotonic() + seconds, poll_seconds)
-    return str(outcome)
+    return outcome
 
 
 def _watch(bench: _Bench, outcome: Judgement, deadline: float, poll_seconds: float) -> None:

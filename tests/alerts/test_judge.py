@@ -12,12 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from assets.marts import build_control_tables
+from assets.resources import Installation
 from meterhouse.alerts.judge import judge_new_files, watch
 from meterhouse.alerts.rules_file import RulesError
 from meterhouse.events.landing import open_landing_zone, write_file
 from meterhouse.settings import child_environment
+from sensors.alert_rules import build_alert_sensor
 from tests.alerts.world import incidents, install, outbox, slack
 from tests.postgres import postgres_database, postgres_server  # noqa: F401
 
@@ -109,7 +113,7 @@ def test_wrong_rules_are_one_sentence_and_what_was_queued_is_still_delivered(tmp
             judge_new_files(place)
         deadline = time.monotonic() + 60
         while not receiver.posts and time.monotonic() < deadline:
-            summary = watch(place, seconds=0)
+            summary = str(watch(place, seconds=0))
             time.sleep(0.5)
     assert "alert_rules.yaml:2: rule 'average-cost-per-transaction': unknown key 'metrik'" in summary
     assert len(receiver.posts) == 1
@@ -118,8 +122,26 @@ def test_wrong_rules_are_one_sentence_and_what_was_queued_is_still_delivered(tmp
 def test_without_a_rules_file_nothing_is_judged_and_it_says_so(tmp_path):
     place = install(tmp_path)
     land(place, "a.jsonl", line("a", "2"))
-    assert "there is no rules file" in watch(place, seconds=0)
+    assert "there is no rules file" in str(watch(place, seconds=0))
     assert judge_new_files(place).file_count == 0
+
+
+def test_a_tick_says_what_it_judged_and_shows_each_change_at_the_asset(tmp_path, monkeypatch):
+    monkeypatch.setattr("sensors.alert_rules.WATCH_SECONDS", 0.5)
+    place = install(tmp_path, None, RULES)
+    for name, setting in (("HOME", place.home), ("RULES_FILE", place.rules_file)):
+        monkeypatch.setenv(f"METERHOUSE_{name}", str(setting))
+    land(place, "a.jsonl", line("a", "2"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance, resources={"installation": Installation()})
+        ticked = build_alert_sensor("alert_rules")(context)
+    assert (
+        "judged 1 files, 1 events; 1 fired (average-cost-per-transaction)" in ticked.skip_reason.skip_message
+    )
+    [observed] = ticked.asset_events
+    assert observed.asset_key in build_control_tables()[2].keys
+    assert observed.description == "fired: average-cost-per-transaction"
+    assert observed.metadata["incident_id"].value == incidents(place)[0].id
 
 
 def test_old_partitions_are_judged_too_and_raise_no_storm(tmp_path):
@@ -143,7 +165,7 @@ def test_a_file_that_lands_during_a_watch_is_told_while_the_watch_goes_on(tmp_pa
         land(place, "first.jsonl", line("zero", "0", agent="idle"))
         summaries = []
         watches = [
-            threading.Thread(target=lambda: summaries.append(watch(place, seconds=12)), daemon=True)
+            threading.Thread(target=lambda: summaries.append(str(watch(place, seconds=12))), daemon=True)
             for _ in range(2)
         ]
         for thread in watches:

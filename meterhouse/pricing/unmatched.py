@@ -50,7 +50,7 @@ def unmatched(settings: Settings, book: PriceBook, start: datetime, end: datetim
 
 def _explained(row: dict[str, Any], book: PriceBook) -> dict[str, Any]:
     prices = book.prices.filter(
-        (pl.col("provider") == row["provider"]) & (pl.col("model") == row["canonical_model"])
+        pl.col("provider") == row["provider"], pl.col("model").eq_missing(pl.lit(row["canonical_model"]))
     )
     of_tier = prices.filter(pl.col("tier").eq_missing(pl.lit(row["service_tier"])))
     near: list[str] = []

@@ -19,6 +19,13 @@ _MOST: dict[Kind, Decimal] = {
     Kind.RATIO: Decimal(1),
 }
 
+_NAME = {"type": "string", "minLength": 1, "pattern": r"\S"}
+_MODEL_OF_CALLS = {
+    "if": {"properties": {"operation": {"const": "tool"}}, "required": ["operation"]},
+    "else": {"properties": {"model": _NAME}, "required": ["model"]},
+}
+"""Every call but one of a tool says its model."""
+
 
 def record_schema(kind: RecordKind) -> dict[str, Any]:
     """JSON Schema (2020-12) of one record of a kind.
@@ -26,11 +33,13 @@ def record_schema(kind: RecordKind) -> dict[str, Any]:
     Null is the same as left out. Other fields than these are taken, and kept under `metadata`.
     """
     fields = (*kind.fields, *(PROMPT_FIELDS if kind is EVENTS else ()))
+    of_operation = _MODEL_OF_CALLS if kind is EVENTS else {}
     return {
         "type": "object",
         "required": [field.name for field in fields if field.is_required],
         "properties": {field.name: _field_schema(field) for field in fields},
         "additionalProperties": True,
+        **of_operation,
     }
 
 
@@ -43,7 +52,7 @@ def _values(field: Field) -> dict[str, Any]:
         return {"enum": [*field.choices, None]}
     match field.kind:
         case Kind.TEXT if field.is_required:
-            return {"type": "string", "minLength": 1, "pattern": r"\S"}
+            return _NAME
         case Kind.TEXT:
             return {"type": ["string", "null"]}
         case Kind.TIMESTAMP:

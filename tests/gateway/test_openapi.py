@@ -130,6 +130,14 @@ def test_what_the_schema_allows_is_taken(values):
 def test_what_lacks_a_required_field_or_is_of_another_kind_is_not_allowed():
     validator = jsonschema_rs.validator_for(record_schema(EVENTS))
     assert validator.is_valid(event(1))
-    for change in ({"provider": None}, {"started_at": "today"}, {"input_tokens": -1}, {"outcome": "fine"}):
+    for change in (
+        {"provider": None},
+        {"model": None},
+        {"model": " "},
+        {"started_at": "today"},
+        {"input_tokens": -1},
+        {"outcome": "fine"},
+    ):
         assert not validator.is_valid(event(1) | change), change
+    assert validator.is_valid(event(1) | {"operation": "tool", "model": None})
     assert set(record_schema(OUTCOMES)["required"]) == {"outcome_id", "trace_id", "name", "at"}

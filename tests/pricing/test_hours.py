@@ -6,7 +6,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 from genai_prices.data import providers
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterhouse.pricing import genai_prices_source
@@ -80,6 +80,7 @@ def test_models_that_the_source_lists_at_prices_long_gone_are_unpriced():
 SPANS = st.lists(st.integers(0, 24 * 60 - 1), min_size=2, max_size=8, unique=True)
 
 
+@settings(deadline=None)
 @given(SPANS, st.booleans(), st.lists(st.integers(0, 24 * 60 * 60 - 1), min_size=1, max_size=20))
 def test_every_call_is_priced_once_by_the_span_it_falls_in(minutes, is_over_midnight, seconds):
     edges = [time(minute // 60, minute % 60) for minute in sorted(minutes)]

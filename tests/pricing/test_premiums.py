@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterhouse.pricing.book import SEEDS_FOLDER, Listing, load_price_book, shaped
@@ -189,6 +189,7 @@ def test_a_new_premium_leaves_the_past_of_a_model_that_had_a_price():
     }
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(("1.1", "1.2", "1.3")), st.integers(1, 28))),
     st.booleans(),

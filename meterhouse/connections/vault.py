@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from meterhouse.control.database import reading, session
 from meterhouse.control.tables import ApiKeyRow, ConnectionRow, SealedSecretRow
+from meterhouse.disk import sync_to_disk
 from meterhouse.errors import MeterhouseError
 from meterhouse.settings import Settings
 
@@ -217,8 +218,4 @@ def _write_key_file(path: Path, keys: list[str]) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_to_disk(path.parent)

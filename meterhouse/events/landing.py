@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 from uuid_utils import uuid7
 
+from meterhouse.disk import sync_to_disk
 from meterhouse.errors import MeterhouseError
 from meterhouse.events.kinds import EVENTS, KINDS, RecordKind, kind_of
 from meterhouse.settings import Settings
@@ -238,7 +239,7 @@ def _write_aside(path: Path, content: bytes) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
-    _fsync_folder(path.parent)
+    sync_to_disk(path.parent)
 
 
 def _make_folder(folder: Path) -> None:
@@ -246,15 +247,7 @@ def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _fsync_folder(folder.parent)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_to_disk(folder.parent)
 
 
 def _without_secrets(url: str) -> str:

@@ -6,7 +6,6 @@ Version 0 is the book shipped with the release, in force until the installation 
 """
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +14,7 @@ from pathlib import Path
 import polars as pl
 from filelock import FileLock
 
+from meterhouse.disk import sync_to_disk
 from meterhouse.errors import UsageError
 from meterhouse.pricing.book import SEEDS_FOLDER, Listing, PriceBook, as_text, load_price_book, read_listed
 from meterhouse.pricing.merge import merged
@@ -124,9 +124,9 @@ def record(
         }
         (fresh / _ABOUT).write_text(json.dumps(about, indent=2))
         for file in (*fresh.iterdir(), fresh):
-            _sync_to_disk(file)
+            sync_to_disk(file)
         fresh.rename(folder)
-        _sync_to_disk(home)
+        sync_to_disk(home)
     return _read(folder)
 
 
@@ -158,11 +158,3 @@ def _read(folder: Path) -> BookVersion:
     for name in ("recorded_at", "holds_from"):
         about[name] = datetime.fromisoformat(about[name])
     return BookVersion(int(folder.name), folder, **about)
-
-
-def _sync_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,7 +13,8 @@ from uuid import uuid4
 
 import duckdb
 
-from meterhouse.warehouse.lock import quoted, sync_to_disk
+from meterhouse.disk import sync_to_disk
+from meterhouse.warehouse.lock import quoted
 
 MARTS = {
     "fct_transactions": "event_date",

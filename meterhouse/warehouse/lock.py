@@ -84,12 +84,3 @@ def _describe(holder: Path) -> str:
 def quoted(path: Path) -> str:
     """A path as it stands between the quotes of an SQL text."""
     return str(path).replace("'", "''")
-
-
-def sync_to_disk(path: Path) -> None:
-    """Wait until a file, or the names in a folder, would survive a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

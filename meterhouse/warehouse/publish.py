@@ -11,10 +11,11 @@ from pathlib import Path
 
 import duckdb
 
+from meterhouse.disk import sync_to_disk
 from meterhouse.errors import MeterhouseError
 from meterhouse.settings import Settings
 from meterhouse.warehouse.day_files import DayFiles
-from meterhouse.warehouse.lock import STORAGE_VERSION, quoted, sync_to_disk, warehouse
+from meterhouse.warehouse.lock import STORAGE_VERSION, quoted, warehouse
 from meterhouse.warehouse.publish_postgres import publish_to_postgres
 
 PUBLISHED_SCHEMA = "marts"
